@@ -1,0 +1,170 @@
+package ipc
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var errEOF = io.EOF
+
+// MaxFrame bounds one encoded frame or raw picture on a frame stream, in
+// bytes: a raw 3840x2160 I420 picture fits.
+const MaxFrame = 16 << 20
+
+const frameHeaderSize = 36
+
+// FrameKey marks a frame that a decoder can start from (an IDR).
+const FrameKey = 1
+
+// Frame is one access unit from an encoder, or to or from a decoder.
+type Frame struct {
+	// Flags holds FrameKey.
+	Flags uint32
+	// Sequence counts the frames of one stream from 1.
+	Sequence uint64
+	// Commit is the CLOCK_MONOTONIC time in nanoseconds of the client's commit
+	// that the picture shows, 0 when it is not known.
+	Commit int64
+	// Done is the CLOCK_MONOTONIC time in nanoseconds at which the codec was done.
+	Done int64
+	// Width and Height are those of a raw picture in pixels, 0 for encoded frames.
+	Width, Height uint16
+	// Data is the payload; a reader's Data is valid until its next Read.
+	Data []byte
+}
+
+// Key reports whether a decoder can start from f.
+func (f *Frame) Key() bool { return f.Flags&FrameKey != 0 }
+
+// StreamPair makes a stream socketpair for frames with sendBuffer bytes of
+// kernel buffer (0: the default): the parent's and the child's end.
+func StreamPair(sendBuffer int) (parent, child *os.File, err error) {
+	parent, child, err = socketpair(unix.SOCK_STREAM)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sendBuffer > 0 {
+		for _, f := range []*os.File{parent, child} {
+			// Best effort: the kernel caps it at wmem_max, frames then take more reads.
+			_ = unix.SetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+			_ = unix.SetNonblock(int(f.Fd()), true)
+		}
+	}
+	return parent, child, nil
+}
+
+// StreamConn adopts one end of a StreamPair; f is closed in every case.
+func StreamConn(f *os.File) (net.Conn, error) {
+	c, err := net.FileConn(f)
+	_ = f.Close()
+	if err != nil {
+		return nil, fmt.Errorf("adopt frame stream: %w", err)
+	}
+	return c, nil
+}
+
+// FrameWriter writes frames to a stream. It is used by one goroutine.
+type FrameWriter struct {
+	conn net.Conn
+	head [frameHeaderSize]byte
+	bufs net.Buffers
+	vec  [2][]byte
+}
+
+// NewFrameWriter returns a writer on conn.
+func NewFrameWriter(conn net.Conn) *FrameWriter { return &FrameWriter{conn: conn} }
+
+// Write writes one frame within d. After an error the stream is out of step
+// and must be closed.
+func (w *FrameWriter) Write(d time.Duration, f *Frame) error {
+	if len(f.Data) > MaxFrame {
+		return fmt.Errorf("%w: frame of %d bytes", ErrTooLarge, len(f.Data))
+	}
+	le := binary.LittleEndian
+	le.PutUint32(w.head[0:], uint32(len(f.Data)))
+	le.PutUint32(w.head[4:], f.Flags)
+	le.PutUint64(w.head[8:], f.Sequence)
+	le.PutUint64(w.head[16:], uint64(f.Commit))
+	le.PutUint64(w.head[24:], uint64(f.Done))
+	le.PutUint16(w.head[32:], f.Width)
+	le.PutUint16(w.head[34:], f.Height)
+	if err := w.conn.SetWriteDeadline(time.Now().Add(d)); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	w.vec[0], w.vec[1] = w.head[:], f.Data
+	w.bufs = w.vec[:]
+	if _, err := w.bufs.WriteTo(w.conn); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	return nil
+}
+
+// FrameReader reads frames from a stream. It is used by one goroutine.
+type FrameReader struct {
+	conn net.Conn
+	r    *bufio.Reader
+	head [frameHeaderSize]byte
+	data []byte
+}
+
+// NewFrameReader returns a reader on conn.
+func NewFrameReader(conn net.Conn) *FrameReader {
+	return &FrameReader{conn: conn, r: bufio.NewReaderSize(conn, 128<<10)}
+}
+
+// Read reads the next frame into f, whose Data stays valid until the next
+// Read. d bounds the wait for its first byte (d <= 0: for ever); once a frame
+// has begun the rest must come within 5 s. io.EOF means the writer is gone.
+func (r *FrameReader) Read(d time.Duration, f *Frame) error {
+	var until time.Time
+	if d > 0 {
+		until = time.Now().Add(d)
+	}
+	if err := r.conn.SetReadDeadline(until); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if _, err := r.r.Peek(1); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if err := r.conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if _, err := io.ReadFull(r.r, r.head[:]); err != nil {
+		return fmt.Errorf("read frame header: %w", noEOF(err))
+	}
+	le := binary.LittleEndian
+	n := le.Uint32(r.head[0:])
+	if n > MaxFrame {
+		return fmt.Errorf("%w: frame announces %d bytes", ErrTooLarge, n)
+	}
+	f.Flags = le.Uint32(r.head[4:])
+	f.Sequence = le.Uint64(r.head[8:])
+	f.Commit = int64(le.Uint64(r.head[16:]))
+	f.Done = int64(le.Uint64(r.head[24:]))
+	f.Width = le.Uint16(r.head[32:])
+	f.Height = le.Uint16(r.head[34:])
+	if cap(r.data) < int(n) {
+		r.data = make([]byte, n, int(n)+int(n)/2)
+	}
+	f.Data = r.data[:n]
+	if _, err := io.ReadFull(r.r, f.Data); err != nil {
+		return fmt.Errorf("read frame body: %w", noEOF(err))
+	}
+	return nil
+}
+
+// noEOF turns an end in the middle of a frame into an unexpected one.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,297 @@
+// Package process starts Kennel's child processes by the rules of the design,
+// and ends them so that nothing is left.
+//
+// One locked OS thread starts every child (Spawner): a parent-death signal is
+// tied to the thread that forked, not to the process. Every child has its own
+// process group and, where the machine allows it, a cgroup that it is born
+// into (Group), inherits no descriptor that it was not given, and yields
+// exactly one Exit. What a crash of the parent leaves behind is found again by
+// the instance name (Sweep).
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ErrClosed is returned by Start after Close.
+var ErrClosed = errors.New("spawner is closed")
+
+// Credential is who a child runs as. Changing it needs root.
+type Credential struct {
+	UID, GID uint32
+	// Groups are the supplementary groups; none when empty.
+	Groups []uint32
+}
+
+// Spec describes one child process.
+type Spec struct {
+	// Name tells people what the process is for: "display", "app".
+	Name string
+	// Path is the file to execute; Args are its arguments without argv[0].
+	Path string
+	Args []string
+	// Env is the whole environment.
+	Env []string
+	Dir string
+	// Files become descriptors 3, 4, … of the child. The caller closes its own.
+	Files []*os.File
+	// Stdout and Stderr are /dev/null when nil.
+	Stdout, Stderr *os.File
+	// Credential is the parent's own when nil.
+	Credential *Credential
+	// Group is the cgroup that the child is born into; nil for the parent's.
+	Group *Group
+}
+
+// Exit is the one final fact about a child.
+type Exit struct {
+	PID  int
+	Name string
+	// Code is the exit status, -1 when a signal ended the process.
+	Code int
+	// Signal is what ended the process, 0 when it exited by itself.
+	Signal     syscall.Signal
+	CoreDumped bool
+	At         time.Time
+	// User and System are the CPU time of the process and its waited-for children.
+	User, System time.Duration
+	// MaxRSS is the peak resident memory in bytes.
+	MaxRSS int64
+}
+
+// String says in a few words how the process ended.
+func (e Exit) String() string {
+	if e.Signal != 0 {
+		return fmt.Sprintf("killed by %s", e.Signal)
+	}
+	return fmt.Sprintf("exit status %d", e.Code)
+}
+
+// Process is a started child.
+type Process struct {
+	name  string
+	pid   int
+	group *Group
+	proc  *os.Process
+	done  chan struct{}
+	exit  Exit // written before done is closed, read only after
+}
+
+// Spawner starts children from one locked OS thread that lives as long as the
+// Spawner. Requests are queued on jobs, which only Close closes.
+type Spawner struct {
+	jobs chan job
+	quit chan struct{}
+	once sync.Once
+
+	mu       sync.Mutex // covers children, and is held across a fork so that a Reaper knows every child
+	children map[int]*Process
+}
+
+type job struct {
+	spec  Spec
+	reply chan result
+}
+
+type result struct {
+	p   *Process
+	err error
+}
+
+// NewSpawner starts the spawner's thread. Close ends it, and with it every
+// child that is still alive: their parent-death signal is SIGKILL.
+func NewSpawner() *Spawner {
+	s := &Spawner{jobs: make(chan job), quit: make(chan struct{}), children: map[int]*Process{}}
+	go s.loop()
+	return s
+}
+
+func (s *Spawner) loop() {
+	// Never unlocked: the thread ends with this goroutine.
+	runtime.LockOSThread()
+	for {
+		select {
+		case <-s.quit:
+			return
+		case j := <-s.jobs:
+			p, err := s.start(j.spec)
+			j.reply <- result{p, err}
+		}
+	}
+}
+
+// Start starts a child. The context bounds the wait for the spawner's thread,
+// not the life of the child.
+func (s *Spawner) Start(ctx context.Context, spec Spec) (*Process, error) {
+	j := job{spec, make(chan result, 1)}
+	select {
+	case s.jobs <- j:
+	case <-s.quit:
+		return nil, fmt.Errorf("start %s: %w", spec.Name, ErrClosed)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("start %s: %w", spec.Name, ctx.Err())
+	}
+	r := <-j.reply
+	return r.p, r.err
+}
+
+func (s *Spawner) start(spec Spec) (*Process, error) {
+	attr, closeNull, err := spec.attributes()
+	if err != nil {
+		return nil, err
+	}
+	defer closeNull()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	leave, err := spec.Group.enter(attr.Sys)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	defer leave()
+	proc, err := os.StartProcess(spec.Path, append([]string{spec.Path}, spec.Args...), attr)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	p := &Process{name: spec.Name, pid: proc.Pid, group: spec.Group, proc: proc, done: make(chan struct{})}
+	spec.Group.add(proc.Pid)
+	s.children[p.pid] = p
+	go s.wait(p)
+	return p, nil
+}
+
+func (spec *Spec) attributes() (*os.ProcAttr, func(), error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	std := []*os.File{null, null, null}
+	if spec.Stdout != nil {
+		std[1] = spec.Stdout
+	}
+	if spec.Stderr != nil {
+		std[2] = spec.Stderr
+	}
+	attr := &os.ProcAttr{
+		Dir: spec.Dir, Env: spec.Env, Files: append(std, spec.Files...),
+		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	if attr.Env == nil {
+		// A nil Env would hand down the parent's whole environment.
+		attr.Env = []string{}
+	}
+	if c := spec.Credential; c != nil {
+		attr.Sys.Credential = &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
+	}
+	return attr, func() { _ = null.Close() }, nil
+}
+
+// wait owns the child until it is reaped and publishes its only Exit.
+func (s *Spawner) wait(p *Process) {
+	state, err := p.proc.Wait()
+	e := Exit{PID: p.pid, Name: p.name, Code: -1, At: time.Now()}
+	if err == nil {
+		e.Code = state.ExitCode()
+		e.User, e.System = state.UserTime(), state.SystemTime()
+		if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			e.Signal, e.CoreDumped = ws.Signal(), ws.CoreDump()
+		}
+		if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
+			e.MaxRSS = ru.Maxrss << 10
+		}
+	}
+	s.mu.Lock()
+	delete(s.children, p.pid)
+	s.mu.Unlock()
+	p.exit = e
+	close(p.done)
+}
+
+// Children returns the pids of the children that are not reaped yet.
+func (s *Spawner) Children() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pids := make([]int, 0, len(s.children))
+	for pid := range s.children {
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// Close ends the spawner's thread and kills what is still alive.
+func (s *Spawner) Close() {
+	s.once.Do(func() {
+		close(s.quit)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, p := range s.children {
+			p.Kill()
+		}
+	})
+}
+
+// PID is the process id; it stays reserved until Done is closed.
+func (p *Process) PID() int { return p.pid }
+
+// Name is the Spec's.
+func (p *Process) Name() string { return p.name }
+
+// Done is closed once the process is reaped and Exit is known.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exit returns how the process ended. It blocks until then.
+func (p *Process) Exit() Exit {
+	<-p.done
+	return p.exit
+}
+
+// Alive reports whether the process is not reaped yet.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Signal sends sig to the process alone. Signalling a process that has ended
+// is no error.
+func (p *Process) Signal(sig syscall.Signal) error {
+	if err := p.proc.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s (pid %d): %w", p.name, p.pid, err)
+	}
+	return nil
+}
+
+// Kill sends SIGKILL to the process and its process group.
+func (p *Process) Kill() {
+	if !p.Alive() {
+		return
+	}
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	_ = p.proc.Kill()
+}
+
+// Stop asks the process group to end with SIGTERM, and kills it when it has
+// not done so within grace or before ctx ends.
+func (p *Process) Stop(ctx context.Context, grace time.Duration) Exit {
+	if p.Alive() {
+		_ = syscall.Kill(-p.pid, syscall.SIGTERM)
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	p.Kill()
+	return p.Exit()
+}

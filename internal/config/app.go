@@ -1,0 +1,128 @@
+package config
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"strings"
+	"unicode"
+)
+
+// Runner types.
+const (
+	// RunnerProcess runs a command of this machine.
+	RunnerProcess = "process"
+	// RunnerDemo runs Kennel's own demo app.
+	RunnerDemo = "demo"
+)
+
+// App is one app that clients can launch.
+type App struct {
+	// Title is what clients show: 1 to 128 printable characters, unique.
+	Title string `toml:"title" json:"title"`
+	// ID is the number by which clients launch the app: a positive int32,
+	// unique. 0 means derived from the slug (see DerivedID).
+	ID int `toml:"id" json:"id,omitempty"`
+	// Slug is the name in the API, in logs and on disk: a-z, 0-9 and hyphens,
+	// 1 to 64 characters, unique. Empty means derived from the title.
+	Slug string `toml:"slug" json:"slug,omitempty"`
+	// IconPNGPath is an absolute path of a PNG file, or empty for the built-in icon.
+	IconPNGPath string `toml:"icon_png_path" json:"icon_png_path,omitempty"`
+	// Runner says how the app is started.
+	Runner Runner `toml:"runner" json:"runner"`
+}
+
+// Runner says how an app is started.
+type Runner struct {
+	// Type is RunnerProcess or RunnerDemo. The demo takes no other key.
+	Type string `toml:"type" json:"type"`
+	// RunCmd is a command line that is split into words without a shell (SplitCommand).
+	RunCmd string `toml:"run_cmd" json:"run_cmd,omitempty"`
+	// Args is the command already split; exactly one of RunCmd and Args is set.
+	Args []string `toml:"args" json:"args,omitempty"`
+	// Env adds variables to the app's environment, each NAME=VALUE.
+	Env []string `toml:"env" json:"env,omitempty"`
+	// User is the user that the app runs as; empty means the session's own user id.
+	User string `toml:"user" json:"user,omitempty"`
+	// Dir is the working directory, absolute; empty means the session's home.
+	Dir string `toml:"dir" json:"dir,omitempty"`
+}
+
+// Demo is the built-in demo app.
+func Demo() App {
+	app := App{Title: "Demo", Runner: Runner{Type: RunnerDemo}}
+	app.fill()
+	return app
+}
+
+// Command is the program and its arguments. It is empty for the demo runner.
+func (r Runner) Command() ([]string, error) {
+	if r.RunCmd == "" {
+		return r.Args, nil
+	}
+	return SplitCommand(r.RunCmd)
+}
+
+// DerivedID is the app id of a slug: the low 31 bits of its 32-bit FNV-1a
+// hash, and 1 where those are 0. It is stable across restarts and machines.
+func DerivedID(slug string) int {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(slug))
+	return max(1, int(sum.Sum32()&math.MaxInt32))
+}
+
+// DerivedSlug is the slug of a title: lower case, with a hyphen for every run
+// of other characters. A title without any letter or digit of ASCII gets a
+// slug made from its hash.
+func DerivedSlug(title string) string {
+	var b strings.Builder
+	hyphen := false
+	for _, r := range title {
+		r = unicode.ToLower(r)
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			if hyphen && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(r)
+			hyphen = false
+			continue
+		}
+		hyphen = true
+	}
+	slug := b.String()
+	if slug == "" {
+		return fmt.Sprintf("app-%08x", DerivedID(title))
+	}
+	if len(slug) > maxSlug {
+		slug = strings.TrimRight(slug[:maxSlug], "-")
+	}
+	return slug
+}
+
+// fill derives what is left open from what is set.
+func (a *App) fill() {
+	if a.Slug == "" {
+		a.Slug = DerivedSlug(a.Title)
+	}
+	if a.ID == 0 {
+		a.ID = DerivedID(a.Slug)
+	}
+}
+
+// ResolveApps fills in missing slugs and ids and checks every app and their
+// uniqueness. On failure it returns an *Error whose paths count the apps from
+// 0, as in "apps[0].title". The given slice is not changed.
+func ResolveApps(apps []App) ([]App, error) {
+	resolved := make([]App, len(apps))
+	var found problems
+	for i, app := range apps {
+		app.fill()
+		resolved[i] = app
+		app.check(fmt.Sprintf("apps[%d]", i), &found)
+	}
+	checkUnique(resolved, &found)
+	if err := found.err(""); err != nil {
+		return nil, err
+	}
+	return resolved, nil
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"os"
+	"time"
+)
+
+// Version is the format version that this package reads; a file must name it.
+const Version = 1
+
+// Config is a whole configuration. Default gives every field its default, and
+// Parse overwrites those that the file names.
+type Config struct {
+	// Version is the format of the file; only 1 exists.
+	Version int `toml:"version"`
+	// Hostname is what Moonlight shows as the host's name: 1 to 64 printable characters.
+	Hostname string `toml:"hostname"`
+	// Ports are the ports to bind.
+	Ports Ports `toml:"ports"`
+	// Announce is what clients are told where it differs from what is bound.
+	Announce Announce `toml:"announce"`
+	// Listen says where to bind.
+	Listen Listen `toml:"listen"`
+	// Log is the form and amount of logging.
+	Log Log `toml:"log"`
+	// Limits bounds what clients may take.
+	Limits Limits `toml:"limits"`
+	// Video is how pictures are encoded and sent.
+	Video Video `toml:"video"`
+	// RTSP is how sessions are negotiated.
+	RTSP RTSP `toml:"rtsp"`
+	// Process is how the processes of a session are held apart.
+	Process Process `toml:"process"`
+	// Apps are the apps on offer. A file without apps offers the demo app.
+	Apps []App `toml:"apps"`
+}
+
+// Listen says where to bind.
+type Listen struct {
+	// Address is the IP address that every port is bound to; empty means all.
+	Address string `toml:"address"`
+}
+
+// Log is the form and amount of logging.
+type Log struct {
+	// Format is "text" or "json".
+	Format string `toml:"format"`
+	// Level is "debug", "info", "warn" or "error".
+	Level string `toml:"level"`
+}
+
+// Limits bounds what clients may take and how long the host waits for them.
+type Limits struct {
+	// Sessions is the largest number of sessions at one time; 0 means no limit.
+	Sessions int `toml:"sessions"`
+	// Width and Height are the largest picture that a client may ask for, in pixels.
+	Width  int `toml:"width"`
+	Height int `toml:"height"`
+	// FPS is the highest frame rate that a client may ask for.
+	FPS int `toml:"fps"`
+	// LaunchTimeout is the longest time from a launch request to the first picture.
+	LaunchTimeout Duration `toml:"launch_timeout"`
+	// ConnectTimeout is the longest time from a launch to the client's control link.
+	ConnectTimeout Duration `toml:"connect_timeout"`
+	// ClientTimeout is how long a client's control link may stay silent.
+	ClientTimeout Duration `toml:"client_timeout"`
+	// PairTimeout is how long a pairing request waits for its PIN.
+	PairTimeout Duration `toml:"pair_timeout"`
+	// StopTimeout is how long an app may take to end by itself before it is killed.
+	StopTimeout Duration `toml:"stop_timeout"`
+}
+
+// Video is how pictures are encoded and sent.
+type Video struct {
+	// Encoders is the ladder of encoders, best first: each of "x264", "openh264".
+	Encoders []string `toml:"encoders"`
+	// FECPercent is the share of parity packets in percent of the data packets, 0 to 100.
+	FECPercent int `toml:"fec_percent"`
+	// BitrateMaxKbps caps the bit rate that clients ask for, in kbit/s; 0 means no cap.
+	BitrateMaxKbps int `toml:"bitrate_max_kbps"`
+	// Encryption of video packets: "optional" (as the client asks), "required" or "off".
+	Encryption string `toml:"encryption"`
+}
+
+// RTSP is how sessions are negotiated.
+type RTSP struct {
+	// Encryption of RTSP messages: "optional" (as the client asks) or "off".
+	Encryption string `toml:"encryption"`
+}
+
+// Process is how the processes of a session are held apart.
+type Process struct {
+	// UIDFirst is the first user id that sessions run under when the host is root.
+	UIDFirst int `toml:"uid_first"`
+	// UIDCount is how many user ids follow from UIDFirst, thus how many sessions at one time.
+	UIDCount int `toml:"uid_count"`
+	// Cgroup is "auto" (a control group per session where the kernel allows one) or "off".
+	Cgroup string `toml:"cgroup"`
+}
+
+// Words that the string-valued keys take.
+const (
+	FormatText = "text"
+	FormatJSON = "json"
+
+	LevelDebug = "debug"
+	LevelInfo  = "info"
+	LevelWarn  = "warn"
+	LevelError = "error"
+
+	EncryptionOptional = "optional"
+	EncryptionRequired = "required"
+	EncryptionOff      = "off"
+
+	CgroupAuto = "auto"
+	CgroupOff  = "off"
+
+	EncoderX264     = "x264"
+	EncoderOpenH264 = "openh264"
+)
+
+// Default is the configuration of a host without a file: all ports from base
+// 47989 (DefaultBasePort), the demo app, software encoders.
+func Default() Config {
+	return Config{
+		Version:  Version,
+		Hostname: defaultHostname(),
+		Ports:    Ports{Base: DefaultBasePort},
+		Log:      Log{Format: FormatText, Level: LevelInfo},
+		Limits: Limits{
+			Width: 7680, Height: 4320, FPS: 240,
+			LaunchTimeout:  Duration(10 * time.Second),
+			ConnectTimeout: Duration(30 * time.Second),
+			ClientTimeout:  Duration(10 * time.Second),
+			PairTimeout:    Duration(5 * time.Minute),
+			StopTimeout:    Duration(3 * time.Second),
+		},
+		Video: Video{
+			Encoders:   []string{EncoderX264, EncoderOpenH264},
+			FECPercent: 20,
+			Encryption: EncryptionOptional,
+		},
+		RTSP:    RTSP{Encryption: EncryptionOptional},
+		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto},
+		Apps:    []App{Demo()},
+	}
+}
+
+// defaultHostname falls back to the product's name where the system's name is
+// missing or would not pass Validate.
+func defaultHostname() string {
+	if name, err := os.Hostname(); err == nil && checkHostname(name) == "" {
+		return name
+	}
+	return "Kennel"
+}

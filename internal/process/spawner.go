@@ -13,11 +13,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrClosed is returned by Start after Close.
@@ -107,7 +110,12 @@ type result struct {
 
 // NewSpawner starts the spawner's thread. Close ends it, and with it every
 // child that is still alive: their parent-death signal is SIGKILL.
+//
+// Descriptors that this process itself inherited are marked close-on-exec, so
+// that no child inherits them in turn.
 func NewSpawner() *Spawner {
+	// Best effort: kernels before 5.11 do not know the flag.
+	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	s := &Spawner{jobs: make(chan job), quit: make(chan struct{}), children: map[int]*Process{}}
 	go s.loop()
 	return s

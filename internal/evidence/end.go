@@ -1,0 +1,51 @@
+package evidence
+
+import "slices"
+
+// End is why a session is over: a closed set, carried to log, event, store,
+// API and, as a termination code, to the client.
+type End string
+
+// The ends of a session.
+const (
+	// EndClientQuit: the client asked to quit the app (/cancel).
+	EndClientQuit End = "client-quit"
+	// EndClientGone: the client's control link was lost and it did not return in time.
+	EndClientGone End = "client-gone"
+	// EndNeverConnected: the client launched, but did not negotiate or connect in time.
+	EndNeverConnected End = "never-connected"
+	// EndAppExited: the app ended by itself with status 0.
+	EndAppExited End = "app-exited"
+	// EndAppCrashed: the app ended with another status or by a signal.
+	EndAppCrashed End = "app-crashed"
+	// EndDisplayDied: the session's display process ended.
+	EndDisplayDied End = "display-died"
+	// EndEncoderDied: no encoder could go on.
+	EndEncoderDied End = "encoder-died"
+	// EndLaunchFailed: a stage before streaming failed.
+	EndLaunchFailed End = "launch-failed"
+	// EndStopped: an operator stopped the session.
+	EndStopped End = "stopped"
+	// EndReplaced: the same client launched another app.
+	EndReplaced End = "replaced"
+	// EndShutdown: the host is stopping.
+	EndShutdown End = "host-shutdown"
+)
+
+var ends = []End{
+	EndClientQuit, EndClientGone, EndNeverConnected, EndAppExited, EndAppCrashed, EndDisplayDied,
+	EndEncoderDied, EndLaunchFailed, EndStopped, EndReplaced, EndShutdown,
+}
+
+// Ends returns every end.
+func Ends() []End { return slices.Clone(ends) }
+
+// Graceful reports whether a client should return to its list of apps without
+// an error.
+func (e End) Graceful() bool {
+	switch e {
+	case EndClientQuit, EndAppExited, EndStopped, EndReplaced, EndShutdown:
+		return true
+	}
+	return false
+}

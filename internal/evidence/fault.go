@@ -1,0 +1,98 @@
+package evidence
+
+import (
+	"cmp"
+	"slices"
+)
+
+// FaultID names a fault of the catalogue.
+type FaultID string
+
+// Severity is how much a fault costs the player.
+type Severity string
+
+// The severities.
+const (
+	// Warning: the session goes on.
+	Warning Severity = "warning"
+	// Critical: the session ends or shows no picture.
+	Critical Severity = "critical"
+)
+
+// Fault is one entry of the catalogue: what can go wrong, in words that a
+// person can act on.
+type Fault struct {
+	ID       FaultID  `json:"id"`
+	Stage    Stage    `json:"stage"`
+	Severity Severity `json:"severity"`
+	// Meaning says in one sentence what happened.
+	Meaning string `json:"meaning"`
+	// DependsOn are its usual causes: while one of them is present, this fault
+	// is a symptom.
+	DependsOn []FaultID `json:"depends_on,omitempty"`
+	// Cure says what to do.
+	Cure string `json:"cure"`
+}
+
+// Kennel's own faults.
+const (
+	FaultDisplayStart    FaultID = "kennel-display-start"
+	FaultDisplayDied     FaultID = "kennel-display-died"
+	FaultAppStart        FaultID = "kennel-app-start"
+	FaultAppNotFound     FaultID = "kennel-app-not-found"
+	FaultAppExited       FaultID = "kennel-app-exited"
+	FaultAppCrashed      FaultID = "kennel-app-crashed"
+	FaultAppNoPicture    FaultID = "kennel-app-no-picture"
+	FaultRTSPTimeout     FaultID = "kennel-rtsp-timeout"
+	FaultControlTimeout  FaultID = "kennel-control-timeout"
+	FaultControlLost     FaultID = "kennel-control-lost"
+	FaultPingTimeout     FaultID = "kennel-ping-timeout"
+	FaultMediaStart      FaultID = "kennel-media-start"
+	FaultEncoderMissing  FaultID = "kennel-encoder-missing"
+	FaultEncoderInit     FaultID = "kennel-encoder-init"
+	FaultEncoderError    FaultID = "kennel-encoder-error"
+	FaultEncoderDied     FaultID = "kennel-encoder-died"
+	FaultFrameWithoutFEC FaultID = "kennel-frame-without-fec"
+	FaultFrameTooLarge   FaultID = "kennel-frame-too-large"
+	FaultResidue         FaultID = "leak"
+	FaultStopTimeout     FaultID = "kennel-stop-timeout"
+	FaultInternal        FaultID = "kennel-internal"
+)
+
+var catalogue = []Fault{
+	{FaultDisplayStart, StageDisplay, Critical, "the session's display process did not become ready", nil, "read the display's lines in the session's output; check free memory and the limit of open files"},
+	{FaultDisplayDied, StageDisplay, Critical, "the session's display process ended", nil, "start the session again; report the session's output, a client must not be able to end its display"},
+	{FaultAppNotFound, StageApp, Critical, "the app's program does not exist or may not be executed", nil, "correct run_cmd of the app, or install its package"},
+	{FaultAppStart, StageApp, Critical, "the app could not be started", []FaultID{FaultAppNotFound}, "check the app's user, directory and environment in the configuration"},
+	{FaultAppExited, StageApp, Warning, "the app ended by itself", nil, "nothing, when the player quit it; otherwise read the app's last lines"},
+	{FaultAppCrashed, StageApp, Critical, "the app ended with an error or by a signal", []FaultID{FaultDisplayDied}, "read the app's last lines in the session's output"},
+	{FaultAppNoPicture, StageApp, Warning, "the app has started but shows no window yet", []FaultID{FaultAppCrashed, FaultDisplayDied}, "wait, or read the app's last lines; it may need another Wayland global or a GPU"},
+	{FaultRTSPTimeout, StageRTSP, Critical, "the client launched but did not negotiate the streams in time", nil, "check that the RTSP port is open to the client"},
+	{FaultControlTimeout, StageControl, Critical, "the client negotiated but did not connect its control link in time", nil, "check that the control port (UDP) is open to the client"},
+	{FaultControlLost, StageControl, Critical, "the client's control link was lost", nil, "check the network between client and host"},
+	{FaultPingTimeout, StageStreaming, Critical, "no ping for the video stream came from the client", []FaultID{FaultControlTimeout}, "check that the video port (UDP) is open to the client"},
+	{FaultMediaStart, StageVideoPipeline, Critical, "the media process did not become ready", nil, "run kennel-media --check: it names what is missing"},
+	{FaultEncoderMissing, StageVideoPipeline, Critical, "no encoder for the codec that the client chose is installed", nil, "install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad (openh264enc)"},
+	{FaultEncoderInit, StageVideoPipeline, Critical, "the encoder could not be started", []FaultID{FaultEncoderMissing}, "run kennel-media --check; read the media process's lines in the session's output"},
+	{FaultEncoderError, StageVideoPipeline, Critical, "the encoder reported an error in the middle of the stream", nil, "read the media process's lines in the session's output"},
+	{FaultEncoderDied, StageVideoPipeline, Critical, "the media process ended in the middle of the stream", []FaultID{FaultEncoderError}, "read the media process's lines in the session's output"},
+	{FaultFrameWithoutFEC, StageStreaming, Warning, "a frame was so large that it was sent without error correction", nil, "lower the bitrate or the resolution in the client"},
+	{FaultFrameTooLarge, StageStreaming, Warning, "a frame was larger than the protocol can carry and was dropped", nil, "lower the bitrate or the resolution in the client"},
+	{FaultResidue, StageStop, Critical, "something that the session took was not given back", nil, "read the session's receipt: it names the resource"},
+	{FaultStopTimeout, StageStop, Critical, "processes of the session were still alive after they were killed", nil, "look for processes in uninterruptible sleep (state D): a driver or a network file system hangs"},
+	{FaultInternal, StageStop, Critical, "an internal error of Kennel", nil, "report it with the session's events"},
+}
+
+// Faults returns Kennel's own catalogue, ordered by id.
+func Faults() []Fault {
+	return slices.SortedFunc(slices.Values(catalogue), func(a, b Fault) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// LookupFault returns the fault of that id.
+func LookupFault(id FaultID) (Fault, bool) {
+	i := slices.IndexFunc(catalogue, func(f Fault) bool { return f.ID == id })
+	if i < 0 {
+		return Fault{}, false
+	}
+	return catalogue[i], true
+}

@@ -1,0 +1,126 @@
+package display
+
+// Version is the version of the control protocol below, checked at Hello.
+const Version = 1
+
+// Descriptors that a display process inherits.
+const (
+	// ControlFD is the display's end of the control link.
+	ControlFD = 3
+	// ListenFD is the listening unix socket of the session's Wayland clients.
+	ListenFD = 4
+)
+
+// Control messages from the host to the display. Payloads are JSON, but that
+// of MessageInput (see Input).
+const (
+	// MessageConfigure carries a Configure and is the first message.
+	MessageConfigure uint16 = 0x01
+	// MessageAddSink carries a SinkID and one file: an end of a scene link.
+	MessageAddSink uint16 = 0x02
+	// MessageRemoveSink carries a SinkID; its link is closed.
+	MessageRemoveSink uint16 = 0x03
+	// MessageResize carries a Size.
+	MessageResize uint16 = 0x04
+	// MessageInput carries an Input in its binary form.
+	MessageInput uint16 = 0x05
+	// MessageStop ends the display with exit code 0.
+	MessageStop uint16 = 0x06
+	// MessageQueryStats asks for MessageStats.
+	MessageQueryStats uint16 = 0x07
+)
+
+// Control messages from the display to the host.
+const (
+	// MessageHello carries a Hello and is the first message.
+	MessageHello uint16 = 0x81
+	// MessageReady has no payload: clients are accepted from now on.
+	MessageReady uint16 = 0x82
+	// MessageEvent carries an Event.
+	MessageEvent uint16 = 0x83
+	// MessageStats carries Stats.
+	MessageStats uint16 = 0x84
+)
+
+// Configure describes the one output of a display and who may connect.
+type Configure struct {
+	// Width and Height are in pixels, 1 to scene.MaxDimension.
+	Width, Height int
+	// RefreshMilliHz is the refresh rate in thousandths of a hertz: 60000 for 60 Hz.
+	RefreshMilliHz int
+	SessionID      string
+	// AllowedUIDs are the user ids that may connect; empty for any.
+	AllowedUIDs []uint32
+	// KeymapLayout is an XKB layout name; only "us" (and "", the same) is known.
+	KeymapLayout string
+}
+
+// SinkID names a scene link.
+type SinkID struct{ ID uint32 }
+
+// Size is an output size in pixels.
+type Size struct{ Width, Height int }
+
+// Hello introduces a display.
+type Hello struct{ Version, PID int }
+
+// Stats is what a display counted since it began.
+type Stats struct {
+	// Clients are those connected now.
+	Clients int
+	// Sinks are the scene links that are open now.
+	Sinks int
+	// Scenes counts composed pictures.
+	Scenes uint64
+	// Direct counts those of them that were read straight into the output.
+	Direct uint64
+	// CommitToSceneNanos is the largest time in nanoseconds from a commit to
+	// its scene, of those that did not have to wait for the refresh clock.
+	CommitToSceneNanos int64
+}
+
+// EventKind tells what an Event says.
+type EventKind string
+
+// The kinds of events.
+const (
+	// EventClientConnected names a client's PID and UID.
+	EventClientConnected EventKind = "client-connected"
+	// EventClientGone names a client's PID, UID and why it went.
+	EventClientGone EventKind = "client-gone"
+	// EventFirstCommit is sent once: a client committed pixels.
+	EventFirstCommit EventKind = "first-commit"
+	// EventMapped is sent once: the first window has pixels. AppID and Title are set.
+	EventMapped EventKind = "mapped"
+	// EventTitle carries a window's new AppID and Title.
+	EventTitle EventKind = "title"
+	// EventCursor says whether the pointer's picture is visible now.
+	EventCursor EventKind = "cursor"
+	// EventFault carries a fault id of the catalogue and a Detail for people.
+	EventFault EventKind = "fault"
+)
+
+// Faults that a display reports.
+const (
+	// FaultSinkLost: a scene link broke or its reader misbehaved.
+	FaultSinkLost = "display-sink-lost"
+	// FaultConfigure: the configuration cannot be served.
+	FaultConfigure = "display-configure"
+	// FaultOutput: the output's shared memory cannot be had.
+	FaultOutput = "display-output"
+)
+
+// Event is something that happened in a display. Fields that do not belong to
+// the Kind are zero.
+type Event struct {
+	Kind    EventKind
+	PID     int    `json:",omitempty"`
+	UID     uint32 `json:",omitempty"`
+	Reason  string `json:",omitempty"`
+	AppID   string `json:",omitempty"`
+	Title   string `json:",omitempty"`
+	Visible bool   `json:",omitempty"`
+	Fault   string `json:",omitempty"`
+	Sink    uint32 `json:",omitempty"`
+	Detail  string `json:",omitempty"`
+}

@@ -100,6 +100,33 @@ func TestChildInheritsOnlyWhatItWasGiven(t *testing.T) {
 	}
 }
 
+func TestByDescriptorAsAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("changing the user of a child needs root")
+	}
+	s := newSpawner(t)
+	dir := t.TempDir()
+	raw, err := os.ReadFile("/bin/true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := dir + "/program"
+	if err := os.WriteFile(program, raw, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{Name: "other", Path: program, Dir: "/", Credential: &Credential{UID: 61999, GID: 61999}}
+	if _, err := s.Start(deadline(t), spec); !errors.Is(err, os.ErrPermission) {
+		t.Fatalf("by path: %v, want a permission error", err)
+	}
+	spec.ByDescriptor = true
+	if e := start(t, s, spec).Exit(); e.Code != 0 {
+		t.Errorf("by descriptor: %v", e)
+	}
+}
+
 func TestStopThenKill(t *testing.T) {
 	s := newSpawner(t)
 	r, w, _ := os.Pipe()

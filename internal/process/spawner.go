@@ -40,6 +40,10 @@ type Spec struct {
 	// Path is the file to execute; Args are its arguments without argv[0].
 	Path string
 	Args []string
+	// ByDescriptor opens Path in this process and executes the open file, for a
+	// child whose Credential could not walk the directories above it. Scripts
+	// do not start this way.
+	ByDescriptor bool
 	// Env is the whole environment.
 	Env []string
 	Dir string
@@ -163,7 +167,12 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	defer leave()
-	proc, err := os.StartProcess(spec.Path, append([]string{spec.Path}, spec.Args...), attr)
+	path, closePath, err := spec.executable()
+	if err != nil {
+		return nil, err
+	}
+	defer closePath()
+	proc, err := os.StartProcess(path, append([]string{spec.Path}, spec.Args...), attr)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
@@ -172,6 +181,25 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 	s.children[p.pid] = p
 	go s.wait(p)
 	return p, nil
+}
+
+// executable returns the path to execute. Between fork and exec the child still
+// has the parent's descriptors, so an open file can be named by its number; it
+// must be one that the child's own files do not replace.
+func (spec *Spec) executable() (path string, done func(), err error) {
+	if !spec.ByDescriptor {
+		return spec.Path, func() {}, nil
+	}
+	file, err := os.Open(spec.Path)
+	if err != nil {
+		return "", nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	defer file.Close()
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 100+len(spec.Files))
+	if err != nil {
+		return "", nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), func() { _ = unix.Close(fd) }, nil
 }
 
 func (spec *Spec) attributes() (*os.ProcAttr, func(), error) {

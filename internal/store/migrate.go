@@ -79,9 +79,9 @@ func (s *Store) migrate(ctx context.Context) error {
 func (s *Store) version(ctx context.Context) (int, error) {
 	var version, application, tables int
 	err := errors.Join(
-		s.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version),
-		s.write.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application),
-		s.write.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables),
+		s.read.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version),
+		s.read.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application),
+		s.read.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables),
 	)
 	if err != nil {
 		return 0, s.explain("read the version of the database", err)

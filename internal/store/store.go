@@ -108,10 +108,11 @@ func (s *Store) source(pragmas ...string) string {
 }
 
 // verify reads the whole file once, so that damage shows now and not in the
-// middle of a pairing.
+// middle of a pairing. It uses a reading connection: the first use of the
+// writing one switches the file to WAL, which would change a foreign database.
 func (s *Store) verify(ctx context.Context) error {
 	var finding string
-	if err := s.write.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
+	if err := s.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&finding); err != nil {
 		return s.explain("check the database", err)
 	}
 	if finding != "ok" {

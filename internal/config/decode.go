@@ -62,7 +62,10 @@ func decodeTable(dst reflect.Value, table map[string]any, path string, found *pr
 			continue
 		}
 		where := "the top level"
-		if path != "" {
+		switch {
+		case strings.HasSuffix(path, "]"):
+			where = "[[" + tableName(path) + "]]"
+		case path != "":
 			where = "[" + tableName(path) + "]"
 		}
 		hint := ""

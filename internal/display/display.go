@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/process"
 )
@@ -55,7 +53,6 @@ type Display struct {
 
 	mu      sync.Mutex // covers scratch
 	scratch []byte
-
 }
 
 // Start starts a display and returns once clients can connect. ctx bounds the
@@ -232,8 +229,6 @@ func (d *Display) AddSink(_ context.Context, id uint32) (*os.File, error) {
 		_ = media.Close()
 		return nil, fmt.Errorf("add sink %d: %w", id, err)
 	}
-	// Fd switches to blocking mode, which both ends of the pair do not share.
-	_ = unix.SetNonblock(int(media.Fd()), true)
 	return media, nil
 }
 

@@ -1,0 +1,245 @@
+// Package app starts what a session shows. A Runner turns a Spec of the
+// configuration into something Running; the process runner is the one that
+// every machine has. The app's output is kept per session (Output).
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/process"
+)
+
+// Runner types of the configuration.
+const (
+	// TypeProcess runs a program of the host.
+	TypeProcess = "process"
+	// TypeDemo runs the demo app that is built into kennel.
+	TypeDemo = "demo"
+)
+
+// Spec is an app as the configuration or the API describes it.
+type Spec struct {
+	// ID is the GameStream app id: stable and above 0.
+	ID int32 `json:"id"`
+	// Slug names the app in the API and on the command line.
+	Slug string `json:"slug"`
+	// Title is what Moonlight shows.
+	Title  string     `json:"title"`
+	Runner RunnerSpec `json:"runner"`
+}
+
+// RunnerSpec says how to run an app.
+type RunnerSpec struct {
+	// Type is TypeProcess or TypeDemo.
+	Type string `json:"type"`
+	// Args is the command: a program and its arguments.
+	Args []string `json:"args,omitempty"`
+	// Env adds NAME=VALUE entries to the session's environment.
+	Env []string `json:"env,omitempty"`
+	// User is a user name or number; empty for the session's own user.
+	User string `json:"user,omitempty"`
+	// Dir is the working directory; empty for the session's home.
+	Dir string `json:"dir,omitempty"`
+}
+
+// Place is where a session's app runs.
+type Place struct {
+	// Session is the session's id, Instance the host's.
+	Session, Instance string
+	// RuntimeDir is the session's private XDG_RUNTIME_DIR; Home its home.
+	RuntimeDir, Home string
+	// WaylandDisplay is the name of the socket in RuntimeDir.
+	WaylandDisplay string
+	// Width, Height (pixels) and Refresh (Hz) are the stream's.
+	Width, Height, Refresh int
+	// Credential is the session's user, nil for the host's own.
+	Credential *process.Credential
+	Group      *process.Group
+	// Output receives what the app prints.
+	Output *os.File
+	// Executable is the kennel program, for the demo app.
+	Executable string
+}
+
+// Runner starts apps.
+type Runner interface {
+	// Check tells, before anything of a session is made, why the app cannot
+	// start: an evidence.Error with the fault.
+	Check(Spec, *process.Credential) error
+	// Start starts the app. The context bounds the start, not its life.
+	Start(context.Context, Spec, Place) (Running, error)
+}
+
+// Running is a started app.
+type Running interface {
+	// Done is closed when the app has ended.
+	Done() <-chan struct{}
+	// Result tells how; it blocks until Done.
+	Result() Result
+	// Stop ends the app: politely within grace, then by force.
+	Stop(ctx context.Context, grace time.Duration)
+}
+
+// Result is how an app ended.
+type Result struct {
+	Exit process.Exit
+}
+
+// Clean reports whether the app ended by itself with status 0.
+func (r Result) Clean() bool { return r.Exit.Code == 0 && r.Exit.Signal == 0 }
+
+// String says how the app ended.
+func (r Result) String() string { return r.Exit.String() }
+
+// Processes runs apps as processes of the host.
+type Processes struct {
+	Spawner *process.Spawner
+}
+
+var _ Runner = (*Processes)(nil)
+
+// Check resolves the program and the user.
+func (r *Processes) Check(spec Spec, credential *process.Credential) error {
+	if _, err := resolveUser(spec, credential); err != nil {
+		return err
+	}
+	if spec.Runner.Type == TypeDemo {
+		return nil
+	}
+	_, err := resolveProgram(spec)
+	return err
+}
+
+// Start starts the app's process.
+func (r *Processes) Start(ctx context.Context, spec Spec, place Place) (Running, error) {
+	credential, err := resolveUser(spec, place.Credential)
+	if err != nil {
+		return nil, err
+	}
+	ps := process.Spec{
+		Name: "app", Env: environment(spec, place, credential), Dir: spec.Runner.Dir,
+		Stdout: place.Output, Stderr: place.Output, Credential: credentialOf(credential), Group: place.Group,
+	}
+	if ps.Dir == "" {
+		ps.Dir = place.Home
+	}
+	if spec.Runner.Type == TypeDemo {
+		ps.Path, ps.Args, ps.ByDescriptor = place.Executable, []string{"demo"}, credential.changed
+	} else {
+		if ps.Path, err = resolveProgram(spec); err != nil {
+			return nil, err
+		}
+		ps.Args = spec.Runner.Args[1:]
+	}
+	p, err := r.Spawner.Start(ctx, ps)
+	if err != nil {
+		return nil, evidence.Errorf(evidence.Unavailable, "start app %q (%s): %w", spec.Title, ps.Path, err).WithFault(evidence.FaultAppStart)
+	}
+	return running{p}, nil
+}
+
+type running struct{ p *process.Process }
+
+func (r running) Done() <-chan struct{}                         { return r.p.Done() }
+func (r running) Result() Result                                { return Result{r.p.Exit()} }
+func (r running) Stop(ctx context.Context, grace time.Duration) { r.p.Stop(ctx, grace) }
+
+// searchPath is where programs are looked for: an app does not depend on the
+// PATH that the host happened to be started with.
+const searchPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/usr/local/sbin:/usr/sbin:/sbin"
+
+func resolveProgram(spec Spec) (string, error) {
+	if len(spec.Runner.Args) == 0 || spec.Runner.Args[0] == "" {
+		return "", evidence.Errorf(evidence.Invalid, "app %q has no command: set run_cmd in its [apps.runner]", spec.Title).WithFault(evidence.FaultAppNotFound)
+	}
+	name := spec.Runner.Args[0]
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates = candidates[:0]
+		for _, dir := range filepath.SplitList(searchPathOf(spec)) {
+			candidates = append(candidates, filepath.Join(dir, name))
+		}
+	}
+	for _, path := range candidates {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", evidence.Errorf(evidence.Unavailable, "the program %q of app %q was not found on this host: install it, or correct run_cmd", name, spec.Title).WithFault(evidence.FaultAppNotFound)
+}
+
+func searchPathOf(spec Spec) string {
+	for _, e := range spec.Runner.Env {
+		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+			return v
+		}
+	}
+	return searchPath
+}
+
+// environment is what the app sees: nothing of the host's own environment but
+// the language.
+func environment(spec Spec, place Place, u appUser) []string {
+	home := place.Home
+	if u.home != "" {
+		home = u.home
+	}
+	env := []string{
+		"PATH=" + searchPathOf(spec),
+		"HOME=" + home,
+		"USER=" + u.name, "LOGNAME=" + u.name,
+		"LANG=" + language(),
+		"TMPDIR=" + filepath.Join(place.RuntimeDir, "tmp"),
+		"XDG_RUNTIME_DIR=" + place.RuntimeDir,
+		"XDG_SESSION_TYPE=wayland",
+		"WAYLAND_DISPLAY=" + place.WaylandDisplay,
+		// wlroots' nested backend ignores the parent's keymap.
+		"XKB_DEFAULT_LAYOUT=us",
+		"GDK_BACKEND=wayland", "QT_QPA_PLATFORM=wayland", "SDL_VIDEODRIVER=wayland", "MOZ_ENABLE_WAYLAND=1",
+		"KENNEL_WIDTH=" + strconv.Itoa(place.Width),
+		"KENNEL_HEIGHT=" + strconv.Itoa(place.Height),
+		"KENNEL_REFRESH=" + strconv.Itoa(place.Refresh),
+		process.SessionMarker + "=" + place.Session,
+		process.InstanceMarker + "=" + place.Instance,
+	}
+	return append(env, spec.Runner.Env...)
+}
+
+func language() string {
+	for _, name := range []string{"LC_ALL", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return "C.UTF-8"
+}
+
+// Validate checks what can be checked of a Spec without the host.
+func (s *Spec) Validate() error {
+	switch {
+	case s.Title == "" || len(s.Title) > 128:
+		return evidence.Errorf(evidence.Invalid, "an app needs a title of 1 to 128 bytes, not %d", len(s.Title))
+	case s.ID <= 0:
+		return evidence.Errorf(evidence.Invalid, "app %q: the id must be a number from 1 to 2147483647, not %d", s.Title, s.ID)
+	case s.Runner.Type != TypeDemo && s.Runner.Type != TypeProcess:
+		return evidence.Errorf(evidence.Invalid, "app %q: runner type %q is not known: want %q or %q", s.Title, s.Runner.Type, TypeProcess, TypeDemo)
+	case s.Runner.Type == TypeProcess && (len(s.Runner.Args) == 0 || s.Runner.Args[0] == ""):
+		return evidence.Errorf(evidence.Invalid, "app %q: a process runner needs run_cmd or args", s.Title)
+	}
+	for _, e := range s.Runner.Env {
+		if name, _, ok := strings.Cut(e, "="); !ok || name == "" || strings.ContainsRune(e, 0) {
+			return evidence.Errorf(evidence.Invalid, "app %q: env entry %q is not of the form NAME=VALUE", s.Title, e)
+		}
+	}
+	if d := s.Runner.Dir; d != "" && !filepath.IsAbs(d) {
+		return fmt.Errorf("app %q: %w", s.Title, evidence.Errorf(evidence.Invalid, "dir %q is not an absolute path", d))
+	}
+	return nil
+}

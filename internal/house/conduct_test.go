@@ -1,0 +1,115 @@
+package house
+
+import (
+	"bytes"
+	"go/ast"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A rule forbids calls of certain functions.
+type rule struct {
+	calls  []string
+	reason string
+	// covers tells for which files it holds.
+	covers func(source) bool
+}
+
+var conduct = []rule{
+	{
+		calls:  []string{"time.Sleep"},
+		reason: "a test waits for the event itself, with a deadline",
+		covers: func(s source) bool { return s.test },
+	},
+	{
+		calls:  []string{"panic", "log.Fatal", "log.Fatalf", "log.Fatalln", "log.Panic", "log.Panicf", "log.Panicln", "os.Exit"},
+		reason: "only a program's own file may end the process; return an error",
+		covers: func(s source) bool { return !s.test && !s.generated && !within(s.name, "cmd") },
+	},
+	{
+		calls:  []string{"exec.Command", "exec.CommandContext", "os.StartProcess", "syscall.ForkExec", "syscall.StartProcess"},
+		reason: "children are started by internal/process alone, or nobody is sure to end them",
+		covers: func(s source) bool { return !s.test && roomOf(s.name) != "internal/process" },
+	},
+	{
+		calls:  []string{"http.ListenAndServe", "http.ListenAndServeTLS", "http.Get", "http.Post", "http.Head"},
+		reason: "these have no time limits; use an http.Server or http.Client that has",
+		covers: func(s source) bool { return !s.test },
+	},
+}
+
+func TestConduct(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, file := range p.files {
+			for _, r := range conduct {
+				if !r.covers(file) {
+					continue
+				}
+				for _, call := range calls(file.syntax, r.calls) {
+					t.Errorf("%s calls %s: %s", file.at(call), callee(call), r.reason)
+				}
+			}
+		}
+	}
+}
+
+func calls(file *ast.File, names []string) []*ast.CallExpr {
+	var found []*ast.CallExpr
+	ast.Inspect(file, func(node ast.Node) bool {
+		if call, ok := node.(*ast.CallExpr); ok && slices.Contains(names, callee(call)) {
+			found = append(found, call)
+		}
+		return true
+	})
+	return found
+}
+
+// callee is the name of what is called: "panic" or "time.Sleep".
+func callee(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if of, ok := f.X.(*ast.Ident); ok {
+			return of.Name + "." + f.Sel.Name
+		}
+	}
+	return ""
+}
+
+// A path of one developer's machine works nowhere else.
+var homePath = regexp.MustCompile("(?:^|[\\s\"'`=(:\\[<>])/(?:" + strings.Join([]string{"work", "root", "home/[a-z]+", "Users/[A-Za-z]+"}, "|") + ")(?:/|[\\s\"'`)\\]]|$)")
+
+func TestNoPathsOfOneMachine(t *testing.T) {
+	for _, name := range tracked(t) {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || bytes.IndexByte(text, 0) >= 0 {
+			continue // deleted but still tracked, or not text
+		}
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if path := homePath.Find(line); path != nil {
+				t.Errorf("%s:%d names %s, a path of one machine", name, i+1, path)
+			}
+		}
+	}
+}
+
+// tracked are the files that belong to the repository. A copy without git has
+// no such list, and then nothing to keep out either.
+func tracked(t *testing.T) []string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "git", "-c", "safe.directory=*", "ls-files", "-z")
+	command.Dir = root
+	out, err := command.Output()
+	if err != nil {
+		t.Skipf("list the tracked files: %v", err)
+	}
+	return slices.DeleteFunc(strings.Split(string(out), "\x00"), func(name string) bool {
+		return name == "" || strings.HasSuffix(name, ".sum")
+	})
+}

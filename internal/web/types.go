@@ -1,0 +1,127 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// App is an app on offer. Source is "config" for one of the configuration
+// file, which only an edit of that file changes, or "api".
+type App struct {
+	config.App
+	Source string `json:"source"`
+}
+
+// Pairing is a client that waits for its PIN.
+type Pairing struct {
+	// ID names the request in Accept.
+	ID string `json:"id"`
+	// Address is where the request came from, Fingerprint the SHA-256 of the
+	// client's certificate: a person compares them with the device.
+	Address     string    `json:"address"`
+	Fingerprint string    `json:"fingerprint"`
+	Name        string    `json:"name"`
+	Since       time.Time `json:"since"`
+}
+
+// Accept gives a client its PIN. Request may be empty while one client waits.
+type Accept struct {
+	PIN     string `json:"pin"`
+	Request string `json:"request,omitempty"`
+}
+
+// Client is a paired client.
+type Client struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	PairedAt time.Time `json:"paired_at"`
+	LastSeen time.Time `json:"last_seen"`
+}
+
+// Session is a live session or one of the history.
+type Session struct {
+	ID     string `json:"id"`
+	Client string `json:"client"`
+	// App is the app's slug, Title what Moonlight shows.
+	App   string `json:"app"`
+	Title string `json:"title"`
+	// State is one of launching, waiting, streaming, paused, ending, ended.
+	State   string     `json:"state"`
+	Started time.Time  `json:"started"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	// End is why it ended, one of evidence.Ends.
+	End    string `json:"end,omitempty"`
+	Detail string `json:"detail,omitempty"`
+
+	Width       int    `json:"width,omitempty"`
+	Height      int    `json:"height,omitempty"`
+	FPS         int    `json:"fps,omitempty"`
+	BitrateKbps int    `json:"bitrate_kbps,omitempty"`
+	Encoder     string `json:"encoder,omitempty"`
+	// Processes are the pids of the session's live processes.
+	Processes []int `json:"processes,omitempty"`
+	// Network counts what went to the client.
+	Network *Network `json:"network,omitempty"`
+}
+
+// Network counts what a session sent to its client.
+type Network struct {
+	Frames  uint64 `json:"frames"`
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+	// KeyFrames counts IDR frames, KeyFrameRequests what the client asked for.
+	KeyFrames        uint64  `json:"key_frames"`
+	KeyFrameRequests uint64  `json:"key_frame_requests"`
+	RTTMillis        float64 `json:"rtt_ms"`
+}
+
+// SessionDetail is a session with its events and the last lines of its processes.
+type SessionDetail struct {
+	Session
+	Events []evidence.Event    `json:"events"`
+	Output map[string][]string `json:"output,omitempty"`
+}
+
+// Status is the host in a few words.
+type Status struct {
+	Version  string         `json:"version"`
+	Hostname string         `json:"hostname"`
+	UUID     string         `json:"uuid"`
+	PID      int            `json:"pid"`
+	Started  time.Time      `json:"started"`
+	Ports    map[string]int `json:"ports"`
+	Sessions int            `json:"sessions"`
+	// Grouping is how sessions are held together: cgroup v1, v2 or process groups.
+	Grouping string `json:"grouping"`
+}
+
+// Backend is what the API acts on. Its errors are evidence.Errors.
+type Backend interface {
+	Status(context.Context) (Status, error)
+	Apps(context.Context) ([]App, error)
+	AddApp(context.Context, config.App) (App, error)
+	UpdateApp(ctx context.Context, slug string, app config.App) (App, error)
+	DeleteApp(ctx context.Context, slug string) error
+	Pairings(context.Context) ([]Pairing, error)
+	AcceptPairing(context.Context, Accept) (Pairing, error)
+	Clients(context.Context) ([]Client, error)
+	RemoveClient(ctx context.Context, id string) error
+	Sessions(ctx context.Context, all bool) ([]Session, error)
+	Session(ctx context.Context, id string) (SessionDetail, error)
+	StopSession(ctx context.Context, id string) error
+}
+
+// Problem is the body of every answer that is not a success.
+type Problem struct {
+	Error ProblemError `json:"error"`
+}
+
+// ProblemError says what went wrong: Kind is an evidence.ErrorKind's name.
+type ProblemError struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+	Fault   string `json:"fault,omitempty"`
+}

@@ -3,6 +3,9 @@ package house
 import (
 	"go/ast"
 	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +25,18 @@ func TestEveryPackageIsDocumented(t *testing.T) {
 		}
 		if !onlyTests && len(strings.Fields(comment)) < 5 {
 			t.Errorf("%s has no package comment that says what it is for", p.dir)
+		}
+	}
+}
+
+func TestEveryRoomIsDrawn(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range rooms {
+		if !regexp.MustCompile(`\b` + regexp.QuoteMeta(room) + `\b`).Match(text) {
+			t.Errorf("docs/architecture.md does not say what is in %s", room)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -76,15 +77,7 @@ func (p *problems) syntax(err error) {
 	problem := Problem{Message: "not TOML: " + err.Error()}
 	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
 		problem.Line, problem.Column = wrong.Position()
-		problem.Message = "not TOML: " + trimPrefix(wrong.Error())
+		problem.Message = "not TOML: " + strings.TrimPrefix(wrong.Error(), "toml: ")
 	}
 	p.list = append(p.list, problem)
-}
-
-func trimPrefix(message string) string {
-	const prefix = "toml: "
-	if len(message) > len(prefix) && message[:len(prefix)] == prefix {
-		return message[len(prefix):]
-	}
-	return message
 }

@@ -24,9 +24,11 @@ func goCommand(t *testing.T, args ...string) string {
 	command := exec.CommandContext(t.Context(), "go", args...)
 	command.Dir = root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
-	out, err := command.CombinedOutput()
+	var complaints strings.Builder
+	command.Stderr = &complaints
+	out, err := command.Output()
 	if err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, complaints.String())
 	}
 	return string(out)
 }

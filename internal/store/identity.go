@@ -63,8 +63,11 @@ func writeFile(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Chmod(mode), file.Sync(), file.Close()); err != nil {
+	err = file.Chmod(mode) // a leftover of a crash may have had another
+	if err == nil {
+		_, err = file.Write(data)
+	}
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(path+".new", path); err != nil {

@@ -16,6 +16,8 @@ const (
 
 	// callLimit bounds calls whose context has no deadline.
 	callLimit = 10 * time.Second
+	// openLimit bounds checking and migrating a long history on a slow disk.
+	openLimit = 2 * time.Minute
 	// busyMillis is how long SQLite waits for another program's lock.
 	busyMillis = 5000
 	readers    = 4
@@ -71,7 +73,7 @@ func prepare(dir string) error {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	ctx, cancel := bound(ctx)
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	// SQLite would create the file by the umask, and gives its journal files
 	// the mode of the database.

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -251,6 +252,54 @@ func TestConcurrentUse(t *testing.T) {
 		if err != nil || len(got) != events {
 			t.Errorf("session %d has %d events, error %v", i, len(got), err)
 		}
+	}
+}
+
+// A copy of the files while they are in use is what a killed host leaves.
+func TestNothingIsLostByACrash(t *testing.T) {
+	dir, crashed := t.TempDir(), t.TempDir()
+	s := open(t, dir)
+	client, err := s.AddClient(t.Context(), "phone", first(certificate(t)), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.BeginSession(t.Context(), Session{ID: "a", Started: noon}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, crashed)
+	if _, err := s.Client(t.Context(), client.ID); err != nil {
+		t.Error(err)
+	}
+	if ids, err := s.EndOpenSessions(t.Context(), noon, "host-crashed"); err != nil || len(ids) != 1 {
+		t.Errorf("sessions %v, error %v", ids, err)
+	}
+}
+
+func TestAnotherProgramsLockIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	other, err := sql.Open("sqlite", filepath.Join(dir, fileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.write.ExecContext(t.Context(), "PRAGMA busy_timeout = 10"); err != nil {
+		t.Fatal(err)
+	}
+	err = s.BeginSession(t.Context(), Session{ID: "a", Started: noon})
+	wantError(t, err, nil, filepath.Join(dir, fileName), "locked by another program")
+	if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.BeginSession(t.Context(), Session{ID: "a", Started: noon}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -238,12 +238,20 @@ func (g *Group) Kill(ctx context.Context) error {
 		// No new process may be born while the present ones are killed.
 		_ = os.WriteFile(filepath.Join(g.dirs["pids"], "pids.max"), []byte("0"), 0)
 	}
+	// A process in the middle of its exec shows no environment, so that without
+	// a cgroup one empty look proves nothing.
+	empty, enough := 0, 1
+	if g.hierarchy == None {
+		enough = 3
+	}
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		pids, err := g.PIDs()
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("kill group %s: %w", g.name, err)
 		}
-		if len(pids) == 0 {
+		if len(pids) > 0 {
+			empty = 0
+		} else if empty++; empty >= enough {
 			return nil
 		}
 		for _, pid := range pids {

@@ -145,3 +145,10 @@ func (s *Spawner) reapOrphans() {
 		}
 	}
 }
+
+// Strays lists the live processes whose environment carries the marker of a
+// session, in whatever group they are: after the session's end there must be none.
+func (g *Groups) Strays(session string) ([]int, error) {
+	marker := SessionMarker + "=" + session
+	return scanProcesses(func(pid int) bool { return hasMarker(pid, marker) })
+}

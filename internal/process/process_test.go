@@ -145,7 +145,7 @@ func TestStopThenKill(t *testing.T) {
 
 func TestParentDeathFollowsTheSpawner(t *testing.T) {
 	s := NewSpawner()
-	p, err := s.Start(deadline(t), shell("sleep 1000"))
+	p, err := s.Start(deadline(t), shell("exec sleep 1000"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,11 +239,11 @@ func TestSweepFindsWhatACrashLeft(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec := shell("sleep 1000")
+			spec := shell("exec sleep 1000")
 			spec.Group = g
 			spec.Env = append(spec.Env, InstanceMarker+"="+gs.instance)
 			p := start(t, s, spec)
-			other := start(t, s, shell("sleep 1000"))
+			other := start(t, s, shell("exec sleep 1000"))
 			killed, err := gs.Sweep(deadline(t))
 			if err != nil || !slices.Contains(killed, p.PID()) || slices.Contains(killed, other.PID()) {
 				t.Errorf("killed = %v, %v; want %d and not %d", killed, err, p.PID(), other.PID())
@@ -263,7 +263,7 @@ func TestMoveIntoGroup(t *testing.T) {
 	for kind, gs := range groups(t) {
 		t.Run(kind, func(t *testing.T) {
 			s := newSpawner(t)
-			p := start(t, s, shell("sleep 1000"))
+			p := start(t, s, shell("exec sleep 1000"))
 			g, err := gs.Create("later")
 			if err != nil {
 				t.Fatal(err)

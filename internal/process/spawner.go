@@ -263,12 +263,13 @@ func (s *Spawner) Children() []int {
 // Close ends the spawner's thread and kills what is still alive.
 func (s *Spawner) Close() {
 	s.once.Do(func() {
-		close(s.quit)
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		for _, p := range s.children {
+			// Whole process groups, before the thread's end takes only the leaders.
 			p.Kill()
 		}
+		s.mu.Unlock()
+		close(s.quit)
 	})
 }
 

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/web"
+)
+
+func newPair() *cobra.Command {
+	var dir, request string
+	var list bool
+	cmd := &cobra.Command{
+		Use: "pair [PIN]", Short: "Enter the PIN that a Moonlight client shows",
+		Long: `Enter the PIN that a Moonlight client shows while it pairs.
+
+With more than one client waiting, --list shows them with their address and
+the fingerprint of their certificate, and --request says which one is meant.
+A PIN given to the wrong request would let a stranger in.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			api, err := remote(dir)
+			if err != nil {
+				return err
+			}
+			if list || len(args) == 0 {
+				return listPairings(cmd, api)
+			}
+			p, err := api.AcceptPairing(cmd.Context(), web.Accept{PIN: args[0], Request: request})
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "gave the PIN to the request from %s (%s): the client now says whether it fits\n", p.Address, shortFingerprint(p.Fingerprint))
+			return err
+		},
+	}
+	dataFlag(cmd, &dir)
+	cmd.Flags().StringVar(&request, "request", "", "`id` of the request that is meant")
+	cmd.Flags().BoolVar(&list, "list", false, "list the clients that wait for their PIN")
+	return cmd
+}
+
+func listPairings(cmd *cobra.Command, api *web.Remote) error {
+	pending, err := api.Pairings(cmd.Context())
+	if err != nil {
+		return err
+	}
+	if len(pending) == 0 {
+		return evidence.Errorf(evidence.NotFound, "no client is waiting for a PIN: start pairing in Moonlight first")
+	}
+	table := newTable(cmd.OutOrStdout(), "REQUEST", "ADDRESS", "FINGERPRINT", "WAITING")
+	for _, p := range pending {
+		table.row(p.ID, p.Address, shortFingerprint(p.Fingerprint), time.Since(p.Since).Round(time.Second).String())
+	}
+	return table.flush()
+}
+
+// shortFingerprint keeps what a person compares.
+func shortFingerprint(f string) string {
+	if len(f) > 16 {
+		return f[:16]
+	}
+	return f
+}
+
+func newClients() *cobra.Command {
+	cmd := &cobra.Command{Use: "clients", Short: "List and unpair clients"}
+	var dir string
+	list := &cobra.Command{Use: "list", Short: "List the paired clients", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		api, err := remote(dir)
+		if err != nil {
+			return err
+		}
+		clients, err := api.Clients(cmd.Context())
+		if err != nil {
+			return err
+		}
+		table := newTable(cmd.OutOrStdout(), "CLIENT", "NAME", "PAIRED", "LAST SEEN")
+		for _, c := range clients {
+			table.row(shortFingerprint(c.ID), c.Name, stamp(c.PairedAt), stamp(c.LastSeen))
+		}
+		return table.flush()
+	}}
+	remove := &cobra.Command{Use: "remove ID", Short: "Unpair a client and end its session", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
+		api, err := remote(dir)
+		if err != nil {
+			return err
+		}
+		return api.RemoveClient(cmd.Context(), args[0])
+	}}
+	for _, c := range []*cobra.Command{list, remove} {
+		dataFlag(c, &dir)
+		cmd.AddCommand(c)
+	}
+	return cmd
+}

@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+const (
+	goodbyeTimeout = time.Second
+	displayTimeout = time.Second
+	killTimeout    = 5 * time.Second
+)
+
+// End decides that the session ends, and why, and begins the teardown. Only
+// the first call counts. Done is closed when nothing is left.
+func (s *Session) End(end evidence.End, detail string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end != "" {
+		return
+	}
+	s.end, s.detail, s.state = end, detail, Ending
+	s.setTimer(0, nil)
+	close(s.ending)
+	go s.teardown(end, detail)
+}
+
+// teardown gives everything back in reverse order. It trusts no step: what
+// does not end by itself is killed with the group.
+func (s *Session) teardown(end evidence.End, detail string) {
+	defer close(s.done)
+	defer s.house.unregister(s)
+	s.trace.Began(evidence.StageStop, "end", string(end))
+	if s.request.Goodbye != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)
+		s.request.Goodbye(ctx, end)
+		cancel()
+	}
+	s.stopVideo()
+	s.stopProcesses()
+	s.watchers.Wait()
+	residue := s.giveBack()
+	if len(residue) > 0 {
+		s.trace.Failed(evidence.StageStop, evidence.FaultResidue, "residue", strings.Join(residue, "; "))
+	} else {
+		s.trace.Done(evidence.StageStop, "residue", "0")
+	}
+	s.trace.Ended(end, "detail", detail, "lasted", time.Since(s.started).Round(time.Millisecond).String())
+}
+
+// stopVideo ends the rendition and a worker that was claimed but not used.
+func (s *Session) stopVideo() {
+	s.mu.Lock()
+	r, w := s.rendition, s.worker
+	s.rendition, s.worker = nil, nil
+	s.mu.Unlock()
+	if r != nil {
+		r.close()
+	}
+	if w != nil {
+		s.house.spares.retire(w)
+	}
+}
+
+func (s *Session) stopProcesses() {
+	if s.running != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.house.o.StopTimeout+killTimeout)
+		s.running.Stop(ctx, s.house.o.StopTimeout)
+		cancel()
+	}
+	if s.display != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), displayTimeout)
+		if _, err := s.display.Stop(ctx); err != nil {
+			s.trace.Note(evidence.StageStop, "warning", err.Error())
+		}
+		cancel()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	defer cancel()
+	if err := s.group.Kill(ctx); err != nil {
+		s.trace.Failed(evidence.StageStop, evidence.FaultStopTimeout, "error", err.Error())
+	}
+}
+
+// giveBack removes what is not a process, and tells what is still there when
+// looked at from outside.
+func (s *Session) giveBack() (residue []string) {
+	if s.output != nil {
+		_ = s.output.Close()
+	}
+	if err := s.group.Remove(); err != nil {
+		residue = append(residue, err.Error())
+	}
+	if s.dir != "" {
+		if err := os.RemoveAll(s.dir); err != nil {
+			residue = append(residue, err.Error())
+		}
+		if _, err := os.Lstat(s.dir); !errors.Is(err, os.ErrNotExist) {
+			residue = append(residue, "directory "+s.dir)
+		}
+	}
+	pids, err := s.house.groups.Strays(s.id)
+	if err != nil {
+		residue = append(residue, "processes unknown: "+err.Error())
+	}
+	for _, pid := range pids {
+		residue = append(residue, fmt.Sprintf("process %d", pid))
+	}
+	s.house.ids.giveBack(s.credential)
+	return residue
+}

@@ -1,0 +1,215 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/process"
+)
+
+// Options configure a House. Every duration must be above 0.
+type Options struct {
+	// Instance names this host among those of the machine, the same after a restart.
+	Instance string
+	// RuntimeDir holds one directory per live session. What an earlier run
+	// left in it is removed.
+	RuntimeDir string
+	// OutputDir keeps one file per session with what its processes printed.
+	OutputDir string
+	// Executable is the kennel program, MediaExecutable kennel-media.
+	Executable, MediaExecutable string
+	// Cgroups allows a cgroup per session where the machine does.
+	Cgroups bool
+	// UIDFirst and UIDCount are the user ids for sessions and media workers of
+	// a host that runs as root.
+	UIDFirst, UIDCount uint32
+	// MaxSessions is how many sessions may run at once; 0 for no limit.
+	MaxSessions int
+	// Encoders are GStreamer elements for H.264, best first.
+	Encoders []string
+	// LaunchTimeout bounds the start of a session's display and app.
+	LaunchTimeout time.Duration
+	// ConnectTimeout bounds the time from launch or resume until a client streams.
+	ConnectTimeout time.Duration
+	// StopTimeout is how long an app may take to end by itself.
+	StopTimeout time.Duration
+	// Lease is how long the app of a client that left is kept.
+	Lease time.Duration
+	// Event receives every event of every session; it must not block.
+	Event evidence.Sink
+	Log   *slog.Logger
+}
+
+// House holds the sessions of one host. Its methods may be called from many
+// goroutines.
+type House struct {
+	o       Options
+	spawner *process.Spawner
+	groups  *process.Groups
+	runner  app.Runner
+	ids     *userIDs
+	spares  *spares
+
+	stopReaper context.CancelFunc
+
+	mu       sync.Mutex // covers what follows
+	sessions map[string]*Session
+	closing  bool
+}
+
+// Open sweeps what an earlier run left behind and prepares the first spare
+// worker. It fails when the machine cannot carry a session at all; a machine
+// without a working encoder is reported by CheckMedia.
+func Open(ctx context.Context, o Options) (*House, error) {
+	groups, err := process.NewGroups(o.Instance, o.Cgroups)
+	if err != nil {
+		o.Log.Warn("cgroups cannot be used: sessions are held by process groups", "error", err)
+	}
+	spawner := process.NewSpawner()
+	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
+	h := &House{
+		o: o, spawner: spawner, groups: groups, runner: &app.Processes{Spawner: spawner},
+		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{},
+	}
+	if err := spawner.Adopt(reaper); err != nil {
+		o.Log.Warn("orphans of apps will not be reaped", "error", err)
+	}
+	if err := h.prepareDirs(ctx); err != nil {
+		stop()
+		spawner.Close()
+		return nil, err
+	}
+	h.spares = newSpares(h)
+	h.spares.replenish()
+	return h, nil
+}
+
+// prepareDirs removes what an earlier run left and makes the directories. The
+// runtime directory may be walked through by every session's user, not listed.
+func (h *House) prepareDirs(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	killed, err := h.groups.Sweep(ctx)
+	if err != nil {
+		h.o.Log.Warn("could not sweep everything that an earlier run left behind", "error", err)
+	}
+	if len(killed) > 0 {
+		h.o.Log.Warn("killed processes that an earlier run left behind", "pids", killed)
+	}
+	entries, _ := os.ReadDir(h.o.RuntimeDir)
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(h.o.RuntimeDir, e.Name())); err != nil {
+			return fmt.Errorf("remove what an earlier run left in %s: %w", h.o.RuntimeDir, err)
+		}
+	}
+	if err := os.MkdirAll(h.o.RuntimeDir, 0o711); err != nil {
+		return fmt.Errorf("make the runtime directory: %w", err)
+	}
+	if err := os.Chmod(h.o.RuntimeDir, 0o711); err != nil {
+		return fmt.Errorf("make the runtime directory: %w", err)
+	}
+	if err := os.MkdirAll(h.o.OutputDir, 0o700); err != nil {
+		return fmt.Errorf("make the directory for the output of sessions: %w", err)
+	}
+	return nil
+}
+
+// Hierarchy tells how sessions are grouped on this machine.
+func (h *House) Hierarchy() process.Hierarchy { return h.groups.Hierarchy() }
+
+// Session returns a live session by its id.
+func (h *House) Session(id string) (*Session, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s, ok := h.sessions[id]
+	return s, ok
+}
+
+// ByClient returns the live session of a client. A client has at most one.
+func (h *House) ByClient(client string) (*Session, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range h.sessions {
+		if s.request.Client == client {
+			return s, true
+		}
+	}
+	return nil, false
+}
+
+// Sessions returns the live sessions, oldest first.
+func (h *House) Sessions() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Session, 0, len(h.sessions))
+	for _, s := range h.sessions {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// register takes a place for a session, so that concurrent launches cannot
+// overshoot the limit.
+func (h *House) register(s *Session) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closing {
+		return evidence.Errorf(evidence.Unavailable, "this host is shutting down")
+	}
+	for _, other := range h.sessions {
+		if other.request.Client == s.request.Client {
+			return evidence.Errorf(evidence.Conflict, "you already have a session with %s on this host: resume or quit it first", other.request.App.Title)
+		}
+	}
+	if n := len(h.sessions); h.o.MaxSessions > 0 && n >= h.o.MaxSessions {
+		return evidence.Errorf(evidence.Full, "this host is full: %d of %d sessions are running", n, h.o.MaxSessions)
+	}
+	h.sessions[s.id] = s
+	return nil
+}
+
+func (h *House) unregister(s *Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.sessions, s.id)
+}
+
+// Close ends every session with the given reason, then every child, and
+// removes the host's groups and runtime directory. ctx bounds the wait.
+func (h *House) Close(ctx context.Context, end evidence.End) error {
+	h.mu.Lock()
+	h.closing = true
+	h.mu.Unlock()
+	var errs []error
+	for _, s := range h.Sessions() {
+		s.End(end, "")
+	}
+	for _, s := range h.Sessions() {
+		select {
+		case <-s.Done():
+		case <-ctx.Done():
+			errs = append(errs, fmt.Errorf("session %s did not end in time: %w", s.id, ctx.Err()))
+		}
+	}
+	h.spares.close()
+	h.spawner.Close()
+	h.stopReaper()
+	if err := h.groups.Close(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := os.RemoveAll(h.o.RuntimeDir); err != nil {
+		errs = append(errs, fmt.Errorf("remove the runtime directory: %w", err))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,194 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/display"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/process"
+)
+
+// waylandSocket is the name of every session's display: sessions have a
+// runtime directory each, so names need not differ and never grow.
+const waylandSocket = "wayland-1"
+
+// Launch starts a session: its display, and in it the app. It returns once
+// both run, or with an error that says, in words for the player, what failed;
+// then nothing is left. ctx bounds the wait for the answer.
+func (h *House) Launch(ctx context.Context, request Request) (*Session, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make a session id: %w", err)
+	}
+	s := &Session{
+		id: id.String(), house: h, request: request, started: time.Now(), state: Launching,
+		ending: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.trace = evidence.NewTrace(s.id, h.o.Event)
+	if err := request.App.Validate(); err != nil {
+		return nil, err
+	}
+	if err := h.register(s); err != nil {
+		return nil, err
+	}
+	s.trace.Began(evidence.StageLaunch, "app", request.App.Title, "client", request.Client)
+	ctx, cancel := context.WithTimeout(ctx, h.o.LaunchTimeout)
+	defer cancel()
+	if err := s.launch(ctx); err != nil {
+		s.trace.Failed(evidence.StageLaunch, evidence.FaultOf(err), "error", err.Error())
+		s.End(evidence.EndLaunchFailed, err.Error())
+		<-s.done
+		return nil, err
+	}
+	return s, nil
+}
+
+// launch takes the session up to a running app.
+func (s *Session) launch(ctx context.Context) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if err := s.house.runner.Check(s.request.App, s.credential); err != nil {
+		return err
+	}
+	s.trace.Done(evidence.StageLaunch)
+	// The encoder's worker is claimed meanwhile: it does not need the display.
+	go s.claimWorker()
+	if err := s.startDisplay(ctx); err != nil {
+		return err
+	}
+	if err := s.startApp(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end != "" {
+		return evidence.Errorf(evidence.Unavailable, "the session ended while it was being started: %s %s", s.end, s.detail)
+	}
+	s.state = Waiting
+	s.setTimer(s.house.o.ConnectTimeout, s.neverConnected)
+	return nil
+}
+
+// settle makes the session's user, group, directories and output file.
+func (s *Session) settle() (err error) {
+	h := s.house
+	if s.credential, err = h.ids.take(); err != nil {
+		return evidence.Errorf(evidence.Full, "this host is full: %w", err)
+	}
+	if s.group, err = h.groups.Create(s.id); err != nil {
+		return fmt.Errorf("start session: %w", err)
+	}
+	// The last twelve digits are random, and short enough for a socket's path.
+	s.dir = filepath.Join(h.o.RuntimeDir, s.id[24:])
+	s.home = filepath.Join(s.dir, "home")
+	for _, dir := range []string{s.dir, s.home, filepath.Join(s.dir, "tmp")} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return fmt.Errorf("start session: %w", err)
+		}
+		if c := s.credential; c != nil {
+			if err := os.Chown(dir, int(c.UID), int(c.GID)); err != nil {
+				return fmt.Errorf("start session: %w", err)
+			}
+		}
+	}
+	if s.output, err = app.NewOutput(filepath.Join(h.o.OutputDir, s.id+".log")); err != nil {
+		return fmt.Errorf("start session: %w", err)
+	}
+	return nil
+}
+
+func (s *Session) startDisplay(ctx context.Context) error {
+	s.trace.Began(evidence.StageDisplay)
+	out, err := s.output.Source("display")
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	options := display.Options{
+		Executable: s.house.o.Executable, SocketPath: filepath.Join(s.dir, waylandSocket),
+		Width: s.request.Width, Height: s.request.Height, RefreshMilliHz: s.request.FPS * 1000,
+		SessionID: s.id, Env: s.markers(), Credential: s.credential, Group: s.group, Stderr: out,
+	}
+	if s.credential != nil {
+		options.AllowedUIDs = []uint32{s.credential.UID}
+		if uid, ok := app.UserID(s.request.App); ok {
+			options.AllowedUIDs = append(options.AllowedUIDs, uid)
+		}
+	}
+	d, err := display.Start(ctx, s.house.spawner, options)
+	if err != nil {
+		s.trace.Failed(evidence.StageDisplay, evidence.FaultDisplayStart, "error", err.Error())
+		return evidence.Errorf(evidence.Unavailable, "the display of the session could not be started: %w", err).WithFault(evidence.FaultDisplayStart)
+	}
+	s.display = d
+	s.trace.Done(evidence.StageDisplay, "socket", waylandSocket, "pid", fmt.Sprint(d.Process().PID()))
+	s.watchers.Go(s.watchDisplay)
+	return nil
+}
+
+func (s *Session) startApp(ctx context.Context) error {
+	s.trace.Began(evidence.StageApp, "app", s.request.App.Title)
+	out, err := s.output.Source("app")
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	running, err := s.house.runner.Start(ctx, s.request.App, app.Place{
+		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
+		Width: s.request.Width, Height: s.request.Height, Refresh: s.request.FPS,
+		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable,
+	})
+	if err != nil {
+		s.trace.Failed(evidence.StageApp, evidence.FaultOf(err), "error", err.Error())
+		return err
+	}
+	s.running = running
+	s.trace.Done(evidence.StageApp)
+	s.watchers.Go(s.watchApp)
+	return nil
+}
+
+// markers is the environment of Kennel's own processes of the session.
+func (s *Session) markers() []string { return s.house.markers(s.id) }
+
+func (h *House) markers(session string) []string {
+	return []string{
+		"PATH=/usr/bin:/bin", "HOME=/nonexistent", "LANG=C.UTF-8",
+		process.SessionMarker + "=" + session, process.InstanceMarker + "=" + h.o.Instance,
+	}
+}
+
+// claimWorker takes a warm media worker for the first rendition.
+func (s *Session) claimWorker() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.house.o.LaunchTimeout)
+	defer cancel()
+	w, err := s.house.spares.claim(ctx)
+	if err != nil {
+		if !errors.Is(err, errSparesClosed) {
+			s.trace.Note(evidence.StageVideoPipeline, "warning", "no warm media worker: "+err.Error())
+		}
+		return
+	}
+	s.mu.Lock()
+	if s.end == "" && s.worker == nil {
+		s.worker, w = w, nil
+	}
+	s.mu.Unlock()
+	if w != nil {
+		s.house.spares.retire(w)
+	}
+}
+
+func (s *Session) neverConnected() {
+	s.trace.Failed(evidence.StageRTSP, evidence.FaultRTSPTimeout)
+	s.End(evidence.EndNeverConnected, "the client did not connect within "+s.house.o.ConnectTimeout.String())
+}

@@ -1,0 +1,169 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/display"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/ipc"
+	"github.com/kennel-stream/kennel/internal/process"
+)
+
+// Request is what a client asks for at launch.
+type Request struct {
+	// Client is the client's id: the SHA-256 of its certificate.
+	Client string
+	// ClientName is for people.
+	ClientName string
+	App        app.Spec
+	// Width, Height (pixels) and FPS are the display's until the client
+	// negotiates others.
+	Width, Height, FPS int
+	// Goodbye tells the client that the session is ending. It is called once,
+	// before anything is torn down, and must return when its context ends.
+	Goodbye func(context.Context, evidence.End)
+}
+
+// Stream is what the client negotiated for its video.
+type Stream struct {
+	Width, Height, FPS int
+	BitrateKbps        int
+	// Slices is the number of slices per frame that the client wants, at least 1.
+	Slices int
+}
+
+// State is where a session is in its life, for people and the API.
+type State string
+
+// The states.
+const (
+	// Launching: display and app are being started.
+	Launching State = "launching"
+	// Waiting: the app runs, the client has not connected yet.
+	Waiting State = "waiting"
+	// Streaming: the client receives pictures.
+	Streaming State = "streaming"
+	// Paused: the client left; the app lives on until the lease ends.
+	Paused State = "paused"
+	// Ending: the session is being torn down.
+	Ending State = "ending"
+)
+
+// FrameSink receives encoded frames, on one goroutine, in order. The frame is
+// valid during the call.
+type FrameSink func(*ipc.Frame)
+
+// Session is one client's app with everything that it takes. Its methods may
+// be called from many goroutines.
+type Session struct {
+	id      string
+	house   *House
+	request Request
+	started time.Time
+	trace   *evidence.Trace
+
+	// Set by launch before the session is handed out, then constant.
+	dir        string
+	home       string
+	credential *process.Credential
+	group      *process.Group
+	output     *app.Output
+	display    *display.Display
+	running    app.Running
+
+	watchers sync.WaitGroup
+
+	mu        sync.Mutex // covers what follows
+	state     State
+	stream    Stream
+	rendition *rendition
+	sinks     uint32
+	worker    *warm // claimed at launch, used by the first rendition
+	timer     *time.Timer
+	end       evidence.End
+	detail    string
+	mapped    bool
+
+	ending chan struct{} // closed when end is decided
+	done   chan struct{} // closed when nothing is left
+}
+
+// ID is the session's UUIDv7.
+func (s *Session) ID() string { return s.id }
+
+// Request is what the session was launched with.
+func (s *Session) Request() Request { return s.request }
+
+// Trace is the session's events.
+func (s *Session) Trace() *evidence.Trace { return s.trace }
+
+// Display takes the client's input. It is the same for the session's life.
+func (s *Session) Display() *display.Display { return s.display }
+
+// Started is when the session was requested.
+func (s *Session) Started() time.Time { return s.started }
+
+// Ending is closed once it is decided that the session ends.
+func (s *Session) Ending() <-chan struct{} { return s.ending }
+
+// Done is closed once the session is torn down.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// EndReason returns why the session ends, "" while it lives.
+func (s *Session) EndReason() (evidence.End, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end, s.detail
+}
+
+// State returns where the session is in its life.
+func (s *Session) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// Stream returns what was negotiated last; zero before that.
+func (s *Session) Stream() Stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stream
+}
+
+// Encoder names the encoder element in use, "" when none is.
+func (s *Session) Encoder() string {
+	s.mu.Lock()
+	r := s.rendition
+	s.mu.Unlock()
+	if r == nil {
+		return ""
+	}
+	return r.encoder()
+}
+
+// OutputTail returns the last lines of a process: "app", "display" or "media".
+func (s *Session) OutputTail(name string) []string { return s.output.Tail(name) }
+
+// Processes lists the pids of the session's live processes.
+func (s *Session) Processes() []int {
+	pids, err := s.group.PIDs()
+	if err != nil {
+		return nil
+	}
+	return pids
+}
+
+// setTimer arms the session's one timer: the connect deadline, then the lease.
+// d <= 0 only stops it. The caller holds mu.
+func (s *Session) setTimer(d time.Duration, f func()) {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if d > 0 {
+		s.timer = time.AfterFunc(d, f)
+	}
+}

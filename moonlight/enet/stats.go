@@ -1,0 +1,33 @@
+package enet
+
+// Stats counts what a host has done since it was made.
+type Stats struct {
+	// Peers is the number of peers now, including those still connecting.
+	Peers int
+	// DatagramsIn and DatagramsOut count datagrams; BytesIn and BytesOut their
+	// lengths without IP and UDP headers.
+	DatagramsIn, DatagramsOut, BytesIn, BytesOut uint64
+	// Malformed counts datagrams dropped whole because they cannot be read.
+	Malformed uint64
+	// UnknownPeer counts datagrams for a peer id or session id not in use.
+	UnknownPeer uint64
+	// Rejected counts commands that make no sense for the peer's state, or name a
+	// channel that it does not have.
+	Rejected uint64
+	// Fragments counts fragments, which are always dropped.
+	Fragments uint64
+	// Refused counts requests that Accept turned down, Full those that met
+	// MaxPeers, ConnectReplays those that repeat one already being answered.
+	Refused, Full, ConnectReplays uint64
+	// Retransmits counts reliable commands sent again.
+	Retransmits uint64
+	// Duplicates counts messages that had arrived before.
+	Duplicates uint64
+	// Dropped counts messages that came too late (unreliable), or too early for
+	// the receive queue.
+	Dropped uint64
+	// Roams counts changes of a peer's address, Timeouts peers lost by silence.
+	Roams, Timeouts uint64
+	// WriteErrors counts datagrams that the socket refused to send.
+	WriteErrors uint64
+}

@@ -1,0 +1,158 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// Limits of a Server that are 0 take these values.
+const (
+	DefaultMaxMessage     = 64 << 10
+	DefaultMaxConns       = 128
+	DefaultMaxConnsPerIP  = 16
+	DefaultReadTimeout    = 10 * time.Second
+	DefaultHandlerTimeout = 10 * time.Second
+)
+
+// Server answers requests, one per connection. Its fields must not change once
+// Serve runs. The zero value serves nothing: Handler is needed.
+type Server struct {
+	// Keys returns the launches whose clients may come, newest first is best. It
+	// is called for each encrypted request, from several goroutines. If nil, no
+	// encrypted request is understood.
+	Keys func() []Candidate
+	// Handler answers a request. It runs in a goroutine of the connection, and
+	// ctx ends at HandlerTimeout and with Serve. The answer needs no CSeq; nil
+	// becomes status 500. A client gives up after 15 s.
+	Handler func(ctx context.Context, r *Request) *Response
+	// Report, if not nil, is told why a connection ended without an answer from
+	// the Handler. Connections that were closed without a byte, as clients do to
+	// probe the port, are not reported.
+	Report func(remote netip.AddrPort, err error)
+
+	// MaxMessage bounds a request in bytes.
+	MaxMessage int
+	// MaxConns and MaxConnsPerIP bound the open connections; those beyond are
+	// closed unread.
+	MaxConns, MaxConnsPerIP int
+	// ReadTimeout bounds the time until the whole request is there, and once
+	// more the time until the answer is taken.
+	ReadTimeout time.Duration
+	// HandlerTimeout bounds the context of a Handler.
+	HandlerTimeout time.Duration
+
+	keys keyring
+}
+
+var errTooManyConns = errors.New("too many rtsp connections")
+
+// Serve takes connections from l until ctx ends or l fails for good. It closes l
+// and all connections, waits for all Handlers, and returns nil if ctx ended.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if s.Handler == nil {
+		_ = l.Close()
+		return errors.New("rtsp server: no handler is set")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stopClosing := context.AfterFunc(ctx, func() { _ = l.Close() })
+	var conns sync.WaitGroup
+	defer func() {
+		cancel()
+		stopClosing()
+		_ = l.Close()
+		conns.Wait()
+	}()
+	open := connCounter{perIP: make(map[netip.Addr]int)}
+	for {
+		conn, err := s.accept(ctx, l)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("rtsp server on %s: accept: %w", l.Addr(), err)
+		}
+		remote := addrPort(conn.RemoteAddr())
+		if !open.enter(remote.Addr(), orDefault(s.MaxConns, DefaultMaxConns), orDefault(s.MaxConnsPerIP, DefaultMaxConnsPerIP)) {
+			_ = conn.Close()
+			s.report(remote, errTooManyConns)
+			continue
+		}
+		conns.Go(func() {
+			defer open.leave(remote.Addr())
+			s.serveConn(ctx, conn)
+		})
+	}
+}
+
+// accept tries again while the failure is one that passes, such as no free file
+// descriptors.
+func (s *Server) accept(ctx context.Context, l net.Listener) (net.Conn, error) {
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		conn, err := l.Accept()
+		var passing interface{ Temporary() bool }
+		if err == nil || !errors.As(err, &passing) || !passing.Temporary() {
+			return conn, err
+		}
+		s.report(netip.AddrPort{}, fmt.Errorf("accept: %w", err))
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (s *Server) report(remote netip.AddrPort, err error) {
+	if s.Report != nil && err != nil {
+		s.Report(remote, err)
+	}
+}
+
+// connCounter counts open connections.
+type connCounter struct {
+	mu    sync.Mutex // covers both
+	total int
+	perIP map[netip.Addr]int
+}
+
+func (c *connCounter) enter(ip netip.Addr, maxTotal, maxPerIP int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.total >= maxTotal || c.perIP[ip] >= maxPerIP {
+		return false
+	}
+	c.total++
+	c.perIP[ip]++
+	return true
+}
+
+func (c *connCounter) leave(ip netip.Addr) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total--
+	if c.perIP[ip]--; c.perIP[ip] <= 0 {
+		delete(c.perIP, ip)
+	}
+}
+
+// addrPort returns a TCP address without the wrapping of IPv4 in IPv6.
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+func orDefault[T int | time.Duration](value, standard T) T {
+	if value <= 0 {
+		return standard
+	}
+	return value
+}

@@ -96,6 +96,10 @@ const (
 	EventTitle EventKind = "title"
 	// EventCursor says whether the pointer's picture is visible now.
 	EventCursor EventKind = "cursor"
+	// EventUnresponsive names a client that did not answer a ping for 5 s.
+	EventUnresponsive EventKind = "unresponsive"
+	// EventResponsive names one that answers again.
+	EventResponsive EventKind = "responsive"
 	// EventFault carries a fault id of the catalogue and a Detail for people.
 	EventFault EventKind = "fault"
 )

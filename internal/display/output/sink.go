@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kennel-stream/kennel/internal/display/region"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/scene"
@@ -51,9 +53,6 @@ func (s *Sink) read() {
 	for {
 		m, err := s.conn.Receive(0)
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
 			s.out.post(func() { s.drop(err) })
 			return
 		}
@@ -183,6 +182,9 @@ func (s *Sink) drop(err error) {
 		return
 	}
 	s.close()
+	if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
+		err = nil // the reader closed its end, perhaps with messages unread
+	}
 	s.out.lost(s.ID, err)
 }
 

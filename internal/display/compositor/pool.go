@@ -1,0 +1,123 @@
+package compositor
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kennel-stream/kennel/internal/display/pixel"
+	"github.com/kennel-stream/kennel/internal/display/region"
+)
+
+var (
+	// errShortPool means that a pool's file ends before the pixels that it
+	// was said to hold, or cannot be read.
+	errShortPool = errors.New("the shm pool's file does not hold the buffer's pixels")
+	// errPoolFile means that the pool is on no file system that we read from.
+	errPoolFile = errors.New("the shm pool must be a regular file in memory or on a local disk")
+)
+
+// localFileSystems are those whose reads cannot be held up by the client: no
+// network, no FUSE, no /proc.
+var localFileSystems = map[int64]bool{
+	unix.TMPFS_MAGIC: true, unix.RAMFS_MAGIC: true, unix.HUGETLBFS_MAGIC: true,
+	unix.EXT4_SUPER_MAGIC: true, unix.XFS_SUPER_MAGIC: true, unix.BTRFS_SUPER_MAGIC: true,
+	unix.OVERLAYFS_SUPER_MAGIC: true, unix.F2FS_SUPER_MAGIC: true, 0x2fc12fc1: true, // zfs
+}
+
+// poolFile is a client's shared memory. It is never mapped: a client may
+// shrink it at any time, which a read survives. It is closed when its wl_shm_pool
+// and all wl_buffers made from it are gone.
+type poolFile struct {
+	fd      int
+	size    int64
+	refs    int
+	onClose func()
+}
+
+// openPool takes over fd; it is closed in every case of an error.
+func openPool(fd int, size int32) (*poolFile, error) {
+	if err := checkPool(fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &poolFile{fd: fd, size: int64(size), refs: 1}, nil
+}
+
+func checkPool(fd int) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("%w: %w", errPoolFile, err)
+	}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return fmt.Errorf("%w: %w", errPoolFile, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG || !localFileSystems[fs.Type] {
+		return fmt.Errorf("%w (mode %#o, file system %#x)", errPoolFile, st.Mode, fs.Type)
+	}
+	return nil
+}
+
+func (p *poolFile) ref() *poolFile {
+	p.refs++
+	return p
+}
+
+func (p *poolFile) unref() {
+	if p.refs--; p.refs == 0 {
+		_ = unix.Close(p.fd)
+		if p.onClose != nil {
+			p.onClose()
+		}
+	}
+}
+
+// layout is where a buffer's pixels lie in its pool.
+type layout struct {
+	offset int64
+	stride int
+	width  int
+	height int
+}
+
+// fits reports whether the pixels lie in a pool of size bytes.
+func (l layout) fits(size int64) bool {
+	return l.offset >= 0 && l.width > 0 && l.height > 0 && l.stride >= 4*l.width &&
+		l.offset <= size && int64(l.stride)*int64(l.height) <= size-l.offset
+}
+
+// read copies the pixels of r from the pool into the same place of dst.
+func (p *poolFile) read(l layout, dst *pixel.Image, r region.Rect) error {
+	r = r.Intersect(dst.Bounds()).Intersect(region.Rect{X1: int32(l.width), Y1: int32(l.height)})
+	if r.Empty() {
+		return nil
+	}
+	if int(r.Width())*4 == l.stride && l.stride == dst.Stride {
+		rows := dst.Pix[int(r.Y0)*dst.Stride : int(r.Y1)*dst.Stride]
+		return p.readAt(rows, l.offset+int64(r.Y0)*int64(l.stride))
+	}
+	for y := r.Y0; y < r.Y1; y++ {
+		if err := p.readAt(dst.Row(y, r.X0, r.X1), l.offset+int64(y)*int64(l.stride)+4*int64(r.X0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *poolFile) readAt(b []byte, at int64) error {
+	for len(b) > 0 {
+		n, err := unix.Pread(p.fd, b, at)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return fmt.Errorf("%w: read at %d: %w", errShortPool, at, err)
+		case n == 0:
+			return fmt.Errorf("%w: it ends before byte %d", errShortPool, at)
+		}
+		b, at = b[n:], at+int64(n)
+	}
+	return nil
+}

@@ -1,3 +1,5 @@
+//go:build waylandready
+
 package compositor
 
 import (

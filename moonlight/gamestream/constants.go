@@ -60,7 +60,7 @@ const (
 	maxParameters    = 64
 	maxXMLBytes      = 1 << 20
 	maxAssetBytes    = 8 << 20
-	maxElements      = 20000
+	maxTokens        = 50000 // of XML; an app has about 14
 	maxDepth         = 8
 	maxCertificate   = 4 << 10 // bytes of PEM text; RSA-2048 has about 1000
 	maxUniqueIDBytes = 64

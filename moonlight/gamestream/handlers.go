@@ -2,7 +2,6 @@ package gamestream
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"time"
 )
-
-var errInternal = errors.New("internal error")
 
 // request is what every handler starts from.
 type request struct {

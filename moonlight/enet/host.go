@@ -2,8 +2,12 @@ package enet
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,53 +63,193 @@ type HostOptions struct {
 	Accept func(ConnectRequest) (Handler, bool)
 }
 
+func (o HostOptions) withDefaults() HostOptions {
+	set := func(v *int, byDefault, low, high int) {
+		if *v == 0 {
+			*v = byDefault
+		}
+		*v = min(max(*v, low), high)
+	}
+	set(&o.MaxPeers, 64, 1, noPeer)
+	set(&o.MaxChannels, 64, 1, 255)
+	set(&o.SendQueue, 1024, 1, 1<<16)
+	set(&o.ReceiveQueue, 2048, 1, 1<<14)
+	set(&o.MTU, 900, minimumMTU, maximumMTU)
+	if o.PeerTimeout <= 0 {
+		o.PeerTimeout = 10 * time.Second
+	}
+	if o.PingInterval <= 0 {
+		o.PingInterval = 500 * time.Millisecond
+	}
+	return o
+}
+
 // Host serves many peers on one socket.
-type Host struct{}
+type Host struct {
+	conn    net.PacketConn
+	options HostOptions
+	start   time.Time
+	started atomic.Bool
+	wake    chan struct{} // holds one token when the inbox is not empty
+	count   counters
+
+	// inbox has the peers that other goroutines want something of.
+	inbox struct {
+		sync.Mutex
+		peers []*Peer
+	}
+
+	// The rest belongs to the goroutine in Run.
+	places   []place
+	signals  []*Peer // the inbox's other half
+	writer   writer
+	write    func(datagram []byte, to netip.AddrPort) error
+	dialling func(now time.Duration) // makes a client's only peer
+}
 
 // NewHost makes a host on conn, which stays the caller's: the host reads and
 // writes it between the start and the end of Run, and never closes it.
-func NewHost(conn net.PacketConn, o HostOptions) *Host { return &Host{} }
+func NewHost(conn net.PacketConn, o HostOptions) *Host {
+	h := &Host{conn: conn, options: o.withDefaults(), start: time.Now(), wake: make(chan struct{}, 1)}
+	h.places = make([]place, h.options.MaxPeers)
+	for i := range h.places {
+		h.places[i].inSession, h.places[i].outSession = unsetSession, unsetSession
+	}
+	h.writer.buffer = make([]byte, 0, h.options.MTU)
+	h.write = func(datagram []byte, to netip.AddrPort) error { return writeTo(conn, datagram, to) }
+	return h
+}
+
+// Stats returns the counters so far. Any goroutine may call it.
+func (h *Host) Stats() Stats { return h.count.snapshot() }
+
+// batch is how many datagrams are taken in before the peers are served.
+const batch = 32
 
 // Run serves until ctx ends or the socket fails, tells the connected peers that
 // it ends, and returns the cause: nil when ctx ended.
-func (h *Host) Run(ctx context.Context) error { return nil }
-
-// Stats returns the counters so far. Any goroutine may call it.
-func (h *Host) Stats() Stats { return Stats{} }
-
-// DialOptions are what a client asks for. Zero values mean the defaults.
-type DialOptions struct {
-	// Channels is the number of channels to ask for: 1 to 255, default 48.
-	Channels int
-	// Data is the number that the host's Accept sees.
-	Data uint32
-	// ConnectTimeout bounds Dial, default 10 s.
-	ConnectTimeout time.Duration
-	// PeerTimeout, PingInterval, SendQueue, ReceiveQueue and MTU are as in
-	// HostOptions.
-	PeerTimeout, PingInterval time.Duration
-	SendQueue, ReceiveQueue   int
-	MTU                       int
+func (h *Host) Run(ctx context.Context) error {
+	if h.started.Swap(true) {
+		return ErrRunning
+	}
+	r := startReader(h.conn)
+	defer r.stop()
+	defer h.shutDown()
+	if h.dialling != nil {
+		h.dialling(h.now())
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := h.now()
+		h.collect(now)
+		if next := h.serve(now); next != never {
+			timer.Reset(next - now)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-h.wake:
+		case <-timer.C:
+		case d := <-r.full:
+			h.take(r, d)
+		case err := <-r.failed:
+			return fmt.Errorf("read the enet socket %v: %w", h.conn.LocalAddr(), err)
+		}
+	}
 }
 
-// Client is a connection that Dial made: its Peer, and the goroutine behind it.
-type Client struct{ *Peer }
-
-// Dial connects to a host over conn, which it must be the only one to read. It
-// returns when the connection stands, and an error wrapping ErrConnect or ctx's
-// if it does not come about. ctx bounds the dialling only; the connection lives
-// until either end disconnects or Close is called. conn stays the caller's.
-func Dial(ctx context.Context, conn net.PacketConn, to netip.AddrPort, o DialOptions, handler Handler) (*Client, error) {
-	return nil, ErrConnect
+// take receives a datagram and those that have come by now.
+func (h *Host) take(r *reader, d *datagram) {
+	now := h.now()
+	for range batch {
+		h.receive(now, d.from, d.buffer[:d.length])
+		r.free <- d
+		select {
+		case d = <-r.full:
+		default:
+			return
+		}
+	}
+	h.receive(now, d.from, d.buffer[:d.length])
+	r.free <- d
 }
 
-// Close disconnects at once without waiting for the queue, and returns when the
-// goroutine has ended and no Handler will be called any more. It must not be
-// called from a Handler.
-func (c *Client) Close() error { return nil }
+func (h *Host) now() time.Duration { return time.Since(h.start) }
 
-// Done is closed when the peer is gone and its Handler has been told.
-func (c *Client) Done() <-chan struct{} { return nil }
+// collect does what other goroutines have asked for.
+func (h *Host) collect(now time.Duration) {
+	h.inbox.Lock()
+	h.signals, h.inbox.peers = h.inbox.peers, h.signals[:0]
+	h.inbox.Unlock()
+	for _, p := range h.signals {
+		if p.state == gone {
+			continue
+		}
+		p.next = 0
+		switch w, data := p.take(); {
+		case w == wishReset:
+			p.end(ReasonReset)
+		case w == wishDisconnectNow:
+			p.sayGoodbye(now, data)
+			p.end(ReasonLocal)
+		case w == wishDisconnect && p.state == connected:
+			p.state, p.goodbye = draining, data
+		case w == wishDisconnect && p.state == connecting:
+			p.end(ReasonLocal)
+		}
+	}
+	clear(h.signals)
+}
 
-// Stats returns the counters so far.
-func (c *Client) Stats() Stats { return Stats{} }
+// serve does what is due and returns when the next thing is.
+func (h *Host) serve(now time.Duration) time.Duration {
+	next := never
+	for i := range h.places {
+		p := h.places[i].peer
+		if p == nil {
+			continue
+		}
+		if p.next <= now {
+			p.serve(now)
+		}
+		if p.state != gone {
+			next = min(next, p.next)
+		}
+	}
+	return next
+}
+
+// shutDown ends all peers.
+func (h *Host) shutDown() {
+	now := h.now()
+	h.collect(now)
+	for i := range h.places {
+		if p := h.places[i].peer; p != nil {
+			p.sayGoodbye(now, 0)
+			p.end(ReasonClosed)
+		}
+	}
+}
+
+// sayGoodbye tells the other end by a datagram that is not repeated.
+func (p *Peer) sayGoodbye(now time.Duration, data uint32) {
+	if p.state == connecting || p.state == gone {
+		return
+	}
+	w := p.host.begin(p, now)
+	w.add(&message{
+		command: commandDisconnect | flagUnsequenced, channel: peerChannel,
+		payload: binary.BigEndian.AppendUint32(nil, data),
+	})
+	w.finish()
+}
+
+func (h *Host) send(datagram []byte, to netip.AddrPort) {
+	if err := h.write(datagram, to); err != nil {
+		h.count.writeErrors.Add(1)
+		return
+	}
+	h.count.datagramsOut.Add(1)
+	h.count.bytesOut.Add(uint64(len(datagram)))
+}

@@ -1,5 +1,7 @@
 package enet
 
+import "sync/atomic"
+
 // Stats counts what a host has done since it was made.
 type Stats struct {
 	// Peers is the number of peers now, including those still connecting.
@@ -30,4 +32,37 @@ type Stats struct {
 	Roams, Timeouts uint64
 	// WriteErrors counts datagrams that the socket refused to send.
 	WriteErrors uint64
+}
+
+// counters are Stats that any goroutine may read while the host counts.
+type counters struct {
+	peers                                        atomic.Int64
+	datagramsIn, datagramsOut, bytesIn, bytesOut atomic.Uint64
+	malformed, unknownPeer, rejected, fragments  atomic.Uint64
+	refused, full, connectReplays                atomic.Uint64
+	retransmits, duplicates, dropped             atomic.Uint64
+	roams, timeouts, writeErrors                 atomic.Uint64
+}
+
+func (c *counters) snapshot() Stats {
+	return Stats{
+		Peers:          int(c.peers.Load()),
+		DatagramsIn:    c.datagramsIn.Load(),
+		DatagramsOut:   c.datagramsOut.Load(),
+		BytesIn:        c.bytesIn.Load(),
+		BytesOut:       c.bytesOut.Load(),
+		Malformed:      c.malformed.Load(),
+		UnknownPeer:    c.unknownPeer.Load(),
+		Rejected:       c.rejected.Load(),
+		Fragments:      c.fragments.Load(),
+		Refused:        c.refused.Load(),
+		Full:           c.full.Load(),
+		ConnectReplays: c.connectReplays.Load(),
+		Retransmits:    c.retransmits.Load(),
+		Duplicates:     c.duplicates.Load(),
+		Dropped:        c.dropped.Load(),
+		Roams:          c.roams.Load(),
+		Timeouts:       c.timeouts.Load(),
+		WriteErrors:    c.writeErrors.Load(),
+	}
 }

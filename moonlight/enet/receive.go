@@ -1,0 +1,169 @@
+package enet
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+// receive takes one datagram in. Answers wait for the next service.
+func (h *Host) receive(now time.Duration, from netip.AddrPort, data []byte) {
+	h.count.datagramsIn.Add(1)
+	h.count.bytesIn.Add(uint64(len(data)))
+	head, commands, err := parseDatagram(data)
+	if err != nil {
+		h.count.malformed.Add(1)
+		return
+	}
+	if head.peerID == noPeer {
+		h.receiveRequest(now, from, commands)
+		return
+	}
+	p := h.lookup(head)
+	if p == nil {
+		h.count.unknownPeer.Add(1)
+		return
+	}
+	// A peer may change its address, since a NAT can move it at any time. While a
+	// client does not know its host yet, only the handshake may.
+	if p.addr != from && p.state != connecting {
+		p.setAddr(from)
+		h.count.roams.Add(1)
+	}
+	for len(commands) > 0 && p.state != gone {
+		c, rest, err := nextCommand(commands)
+		if err != nil {
+			return
+		}
+		commands = rest
+		if !p.receiveCommand(&arrival{now, from, head.sentTime}, &c) {
+			h.count.rejected.Add(1)
+			continue
+		}
+		if c.flags&flagAcknowledge != 0 && p.state != gone {
+			p.acks = append(p.acks, acknowledgement{c.channel, c.sequence, head.sentTime})
+		}
+	}
+	if p.state != gone {
+		p.next = 0
+	}
+}
+
+// lookup finds the peer that a datagram is for.
+func (h *Host) lookup(head header) *Peer {
+	if int(head.peerID) >= len(h.places) {
+		return nil
+	}
+	p := h.places[head.peerID].peer
+	if p == nil || (p.state != connecting && head.session != p.inSession) {
+		return nil
+	}
+	return p
+}
+
+func (p *Peer) setAddr(addr netip.AddrPort) {
+	p.addr = addr
+	p.shared.Lock()
+	p.shared.addr = addr
+	p.shared.Unlock()
+}
+
+// arrival is when a datagram came, from where, and the time in it.
+type arrival struct {
+	now      time.Duration
+	from     netip.AddrPort
+	sentTime uint16
+}
+
+// receiveCommand does one command. It returns false for one that is rejected,
+// and so not acknowledged.
+func (p *Peer) receiveCommand(in *arrival, c *command) bool {
+	switch {
+	case c.id == commandVerify:
+		return p.receiveVerify(in, c)
+	case p.state == connecting:
+		return false
+	case c.id == commandAcknowledge:
+		return p.receiveAck(in.now, c)
+	case c.id == commandDisconnect:
+		p.receiveDisconnect(in, c)
+		return true
+	case p.state == accepting:
+		// The other end sends before we know that it exists; it will do so again.
+		return false
+	}
+	switch c.id {
+	case commandPing, commandBandwidth, commandThrottle:
+		return true
+	case commandReliable, commandUnreliable, commandUnsequenced:
+		return int(c.channel) < len(p.channels) && p.receiveMessage(c)
+	case commandFragment, commandUnreliableFragment:
+		p.host.count.fragments.Add(1)
+	}
+	return false
+}
+
+func (p *Peer) receiveMessage(c *command) bool {
+	switch c.id {
+	case commandReliable:
+		// Without the flag its sender would never hear of it, and cannot mean it.
+		return c.flags&flagAcknowledge != 0 && p.receiveReliable(c)
+	case commandUnreliable:
+		p.receiveUnreliable(c)
+	default:
+		p.receiveUnsequenced(c)
+	}
+	return true
+}
+
+// receiveAck ends a reliable command that was sent.
+func (p *Peer) receiveAck(now time.Duration, c *command) bool {
+	sequence := c.word(0)
+	for i, m := range p.unacked {
+		if m.sequence != sequence || m.channel != c.channel {
+			continue
+		}
+		p.unacked = append(p.unacked[:i], p.unacked[i+1:]...)
+		p.inFlight -= m.size()
+		p.lastAck = now
+		p.measure(now, m, c.word(2))
+		id := m.id()
+		p.release(m)
+		switch {
+		case p.state == accepting && id == commandVerify:
+			p.becomeConnected()
+		case p.state == disconnecting && id == commandDisconnect:
+			p.end(ReasonLocal)
+		}
+		return true
+	}
+	return true // it was sent twice, and so acknowledged twice
+}
+
+// measure takes a round trip time from an acknowledgement. Of a command that was
+// sent more than once only the echoed time says which sending it answers.
+func (p *Peer) measure(now time.Duration, m *message, echo uint16) {
+	d := now - m.lastSent
+	if m.attempts > 1 {
+		d = time.Duration(milliseconds(now)-echo) * time.Millisecond
+		if d > now-m.firstSent+time.Millisecond {
+			return
+		}
+	}
+	p.trip.sample(d)
+	p.rtt.Store(int64(p.trip.mean))
+}
+
+func (p *Peer) receiveDisconnect(in *arrival, c *command) {
+	reason := ReasonRemote
+	if p.state == disconnecting {
+		reason = ReasonLocal
+	}
+	p.remoteData.Store(binary.BigEndian.Uint32(c.body))
+	if c.flags&flagAcknowledge != 0 {
+		p.acks = append(p.acks, acknowledgement{c.channel, c.sequence, in.sentTime})
+		p.unacked, p.pending = nil, queue{}
+		p.flush(in.now)
+	}
+	p.end(reason)
+}

@@ -3,6 +3,7 @@ package rtsp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -16,14 +17,9 @@ func (a *Announce) Marshal(host netip.Addr, videoPort uint16) ([]byte, error) {
 		family = "IPv6"
 	}
 	b := fmt.Appendf(nil, "v=0\r\no=android 0 14 IN %s %s\r\ns=NVIDIA Streaming Client\r\n", family, host.WithZone(""))
-	for _, f := range a.generalFields() {
-		b = f.appendTo(b)
-	}
-	for _, f := range a.videoFields() {
-		b = f.appendTo(b)
-	}
-	for _, f := range a.audioFields() {
-		b = f.appendTo(b)
+	for _, f := range slices.Concat(a.videoFields(), a.transportFields(), a.codecFields(), a.audioFields()) {
+		b = append(append(append(b, "a="...), f.name...), ':')
+		b = append(strconv.AppendInt(b, f.value, 10), " \r\n"...)
 	}
 	b = fmt.Appendf(b, "t=0 0\r\nm=video %d  \r\n", videoPort)
 	if _, err := ParseAnnounce(b); err != nil {
@@ -32,35 +28,17 @@ func (a *Announce) Marshal(host netip.Addr, videoPort uint16) ([]byte, error) {
 	return b, nil
 }
 
-// An intField is a line a=name:value.
+// An intField is a line a=name:value. The fields come in the client's order.
 type intField struct {
 	name  string
 	value int64
 }
 
-// appendTo ends the value with a space, as the client does.
-func (f intField) appendTo(b []byte) []byte {
-	b = append(append(append(b, "a="...), f.name...), ':')
-	return append(strconv.AppendInt(b, f.value, 10), " \r\n"...)
-}
-
-func (a *Announce) generalFields() []intField {
-	legacy := int64(legacyFeatures)
-	if a.EncryptionEnabled&EncryptAudio != 0 {
-		legacy |= legacyAudioEncryption
-	}
+func (a *Announce) videoFields() []intField {
+	bitrate := int64(a.BitrateKbps)
 	return []intField{
 		{attrClientFeatures, int64(a.Features)},
 		{attrEncryptionEnabled, int64(a.EncryptionEnabled)},
-		{attrLegacyFeatures, legacy},
-		{attrReliableUDP, int64(a.ReliableUDP)},
-		{"x-nv-general.enableRecoveryMode", 0},
-	}
-}
-
-func (a *Announce) videoFields() []intField {
-	bitrate := int64(a.BitrateKbps)
-	fields := []intField{
 		{attrChroma, number(a.Chroma444)},
 		{attrWidth, int64(a.Width)},
 		{attrHeight, int64(a.Height)},
@@ -69,39 +47,55 @@ func (a *Announce) videoFields() []intField {
 		{"x-nv-video[0].rateControlMode", 4},
 		{"x-nv-video[0].timeoutLengthMs", 7000},
 		{"x-nv-video[0].framesWithInvalidRefThreshold", 0},
-		{attrInitialBitrate, bitrate},
-		{attrPeakBitrate, bitrate},
-		{attrMinimumBitrate, bitrate},
+		{"x-nv-video[0].initialBitrateKbps", bitrate},
+		{"x-nv-video[0].initialPeakBitrateKbps", bitrate},
+		{"x-nv-vqos[0].bw.minimumBitrateKbps", bitrate},
 		{attrMaximumBitrate, bitrate},
 		{attrConfiguredBitrate, int64(a.ConfiguredBitrateKbps)},
+	}
+}
+
+func (a *Announce) transportFields() []intField {
+	legacy := int64(legacyFeatures)
+	if a.EncryptionEnabled&EncryptAudio != 0 {
+		legacy |= legacyAudioEncryption
+	}
+	return []intField{
 		{"x-nv-vqos[0].fec.enable", 1},
+		{"x-nv-vqos[0].videoQualityScoreUpdateTime", 5000},
+		{attrVideoQoS, 5 * number(a.VideoQoS)},
+		{attrAudioQoS, 4 * number(a.AudioQoS)},
+		{attrLegacyFeatures, legacy},
+		{attrReliableUDP, int64(a.ReliableUDP)},
 		{attrMinFEC, int64(a.MinFECPackets)},
 		{"x-nv-vqos[0].bllFec.enable", 0},
 		{"x-nv-vqos[0].drc.enable", 0},
-		{attrVideoQoS, 5 * number(a.VideoQoS)},
-		{attrSlices, int64(max(1, a.SlicesPerFrame))},
-		{attrFormat, int64(a.Format)},
+		{"x-nv-general.enableRecoveryMode", 0},
 	}
+}
+
+func (a *Announce) codecFields() []intField {
+	fields := []intField{{attrSlices, int64(max(1, a.SlicesPerFrame))}}
 	if a.Format != AV1 {
-		fields = append(fields, intField{attrSupportHEVC, number(a.Format == HEVC)})
+		fields = append(fields, intField{"x-nv-clientSupportHevc", number(a.Format == HEVC)})
 	}
 	return append(
 		fields,
+		intField{attrFormat, int64(a.Format)},
 		intField{attrHDR, number(a.HDR)},
 		intField{attrReferences, int64(a.MaxReferenceFrames)},
 		intField{attrRefreshRate, int64(a.RefreshRateX100)},
-		intField{attrColor, int64(a.ColorSpace)<<1 | number(a.FullRange)},
 	)
 }
 
 func (a *Announce) audioFields() []intField {
 	return []intField{
-		{attrAudioQoS, 4 * number(a.AudioQoS)},
 		{attrChannels, int64(a.Channels)},
 		{attrChannelMask, int64(a.ChannelMask)},
-		{attrSurroundEnable, number(a.Channels > 2)},
+		{"x-nv-audio.surround.enable", number(a.Channels > 2)},
 		{attrAudioQuality, number(a.HighQualityAudio)},
 		{attrPacketDuration, int64(a.PacketDuration / time.Millisecond)},
+		{attrColor, int64(a.ColorSpace)<<1 | number(a.FullRange)},
 	}
 }
 

@@ -100,12 +100,7 @@ func (p *clientPairing) run(ctx context.Context, pin PIN) error {
 	if err := p.answerChallenge(ctx, proof, hostChallenge); err != nil {
 		return err
 	}
-	secret, err := signedSecret(p.secret[:], p.client.config.Identity.key)
-	if err != nil {
-		return err
-	}
-	_, err = p.client.pairPhase(ctx, false, url.Values{"clientpairingsecret": {hex.EncodeToString(secret)}})
-	return err
+	return p.sendSecret(ctx)
 }
 
 // exchangeCertificates waits until the PIN was typed.
@@ -180,6 +175,16 @@ func (p *clientPairing) answerChallenge(ctx context.Context, proof, hostChalleng
 		return ErrWrongPIN
 	}
 	return nil
+}
+
+// sendSecret lets the host check our proof.
+func (p *clientPairing) sendSecret(ctx context.Context) error {
+	secret, err := signedSecret(p.secret[:], p.client.config.Identity.key)
+	if err != nil {
+		return err
+	}
+	_, err = p.client.pairPhase(ctx, false, url.Values{"clientpairingsecret": {hex.EncodeToString(secret)}})
+	return err
 }
 
 // pairPhase asks /pair; anything but paired 1 is an error.

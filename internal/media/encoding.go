@@ -98,7 +98,7 @@ func (e *Encoding) Read(d time.Duration, f *ipc.Frame) error {
 	err := e.frames.Read(d, f)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
 		select {
-		case <-e.worker.proc.Done():
+		case <-e.worker.ended:
 		case <-time.After(sendTimeout):
 		}
 		if !errors.Is(err, io.EOF) {

@@ -54,8 +54,9 @@ type Worker struct {
 	conn  *ipc.Conn
 	hello Hello
 
-	faults chan Fault // closed by read, its only writer
-	ready  chan Ready // likewise
+	faults chan Fault    // closed by read, its only writer
+	ready  chan Ready    // likewise
+	ended  chan struct{} // closed by read when it has taken in everything
 
 	mu    sync.Mutex // covers what follows
 	busy  bool
@@ -119,7 +120,7 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), ready: make(chan Ready, 1)}
+	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), ready: make(chan Ready, 1), ended: make(chan struct{})}
 	if err := w.greet(ctx); err != nil {
 		proc.Kill()
 		_ = conn.Close()
@@ -165,6 +166,7 @@ func (w *Worker) explain(ctx context.Context, err error) error {
 
 // read takes in messages until the link ends, which closes the channels.
 func (w *Worker) read() {
+	defer close(w.ended)
 	defer close(w.faults)
 	defer close(w.ready)
 	for {

@@ -1,0 +1,173 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/media"
+)
+
+// pullTimeout is how long an encoder may keep a picture to itself after push
+// has returned; a software encoder without look-ahead never does.
+const pullTimeout = time.Second
+
+var errNoOutput = errors.New("the encoder gave nothing for a picture")
+
+// encoder is an H.264 encoder with a colour converter in front of it.
+type encoder struct {
+	pipe          *pipeline
+	element       string
+	width, height int // of the pictures that are pushed now
+	frame         time.Duration
+	pushed        int64
+	raw           []byte
+	tidy          media.Tidy
+}
+
+// newEncoder starts an encoder. Its first picture is a key frame.
+func newEncoder(spec *media.EncodeSpec, element string) (*encoder, error) {
+	pipe, err := newPipeline(encoderPipeline(spec, element, runtime.NumCPU()))
+	if err != nil {
+		return nil, err
+	}
+	e := &encoder{pipe: pipe, element: element, frame: time.Duration(spec.FPSDen) * time.Second / time.Duration(spec.FPSNum)}
+	if err := e.resize(spec.Width, spec.Height, spec.FPSNum, spec.FPSDen); err != nil {
+		pipe.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// encoderPipeline is the pipeline of a spec that has passed its Check.
+func encoderPipeline(spec *media.EncodeSpec, element string, cpus int) string {
+	profile := spec.Profile
+	if profile == "" {
+		profile = "main"
+	}
+	raw := fmt.Sprintf("video/x-raw,format=I420,width=%d,height=%d,framerate=%d/%d,colorimetry=bt709,pixel-aspect-ratio=1/1", spec.Width, spec.Height, spec.FPSNum, spec.FPSDen)
+	coded := "video/x-h264,stream-format=byte-stream,alignment=au"
+	var codec string
+	switch element {
+	case "x264enc":
+		codec, coded = x264(spec, cpus), coded+",profile="+profile
+	case "openh264enc":
+		codec = openh264(spec)
+	}
+	return fmt.Sprintf("videoconvertscale name=head n-threads=%d add-borders=true ! %s ! %s ! %s ! appsink name=sink sync=false async=false max-buffers=8 enable-last-sample=false",
+		min(cpus, 4), raw, codec, coded)
+}
+
+// superfastLimit is the rate of macroblocks, per slice thread, up to which x264
+// keeps up with the preset superfast on busy pictures: 1280x720 at 60.
+const superfastLimit = 80 * 45 * 60
+
+// x264 sets up x264enc. The reservoir (VBV) of two frames bounds every frame,
+// key frames too. With zerolatency x264 takes the frame rate as constant, so
+// that a frame after a pause gets no more than any other.
+func x264(spec *media.EncodeSpec, cpus int) string {
+	slices := max(spec.Slices, 1)
+	threads := min(slices, cpus)
+	preset := "superfast"
+	if macroblocks := (spec.Width + 15) / 16 * ((spec.Height + 15) / 16); macroblocks*spec.FPSNum/spec.FPSDen > superfastLimit*threads {
+		preset = "ultrafast"
+	}
+	options := fmt.Sprintf("slices=%d:scenecut=0:force-cfr=1", slices)
+	return fmt.Sprintf("x264enc name=codec speed-preset=%s tune=zerolatency bitrate=%d vbv-buf-capacity=%d key-int-max=2147483647 bframes=0 aud=false byte-stream=true insert-vui=true intra-refresh=false threads=%d sliced-threads=%t option-string=%q",
+		preset, spec.BitrateKbps, reservoir(spec), threads, threads > 1, options)
+}
+
+// reservoir is two frame intervals in milliseconds.
+func reservoir(spec *media.EncodeSpec) int {
+	return max(1, (2000*spec.FPSDen+spec.FPSNum-1)/spec.FPSNum)
+}
+
+func openh264(spec *media.EncodeSpec) string {
+	slices := max(spec.Slices, 1)
+	return fmt.Sprintf("openh264enc name=codec usage-type=camera complexity=low rate-control=bitrate bitrate=%d max-bitrate=%d gop-size=0 scene-change-detection=false enable-frame-skip=false slice-mode=n-slices num-slices=%d multi-thread=1",
+		spec.BitrateKbps*1000, spec.BitrateKbps*1000, slices)
+}
+
+// setBitrate changes the bit rate of the running encoder.
+func (e *encoder) setBitrate(kbps int) {
+	switch e.element {
+	case "openh264enc":
+		// The maximum must never be below the rate, whatever the order of change.
+		e.pipe.setCodec("max-bitrate", "0")
+		e.pipe.setCodec("bitrate", fmt.Sprint(kbps*1000))
+		e.pipe.setCodec("max-bitrate", fmt.Sprint(kbps*1000))
+	default:
+		e.pipe.setCodec("bitrate", fmt.Sprint(kbps))
+	}
+}
+
+// resize says that pictures of another size are pushed from now on.
+func (e *encoder) resize(width, height, fpsNum, fpsDen int) error {
+	caps := fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/%d,colorimetry=sRGB,pixel-aspect-ratio=1/1,interlace-mode=progressive",
+		width, height, fpsNum, fpsDen)
+	if err := e.pipe.setCaps(caps, e.width == 0); err != nil {
+		return err
+	}
+	e.width, e.height = width, height
+	return nil
+}
+
+// warmUp encodes two grey pictures, a key frame and one that refers to it, and
+// throws them away: whatever is set up late is set up now.
+func (e *encoder) warmUp() error {
+	for range 2 {
+		if _, _, err := e.encode(allocate(e.width*e.height*4, 0x80), false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encodePicture encodes the pixels of a picture, which must stay mapped until
+// it returns.
+func (e *encoder) encodePicture(p *picture, key bool) (au []byte, isKey bool, err error) {
+	plane := p.surface.Planes[0]
+	return e.encode(wrapPixels(p.surface.pixels, int(plane.Offset), int(plane.Stride), p.width, p.height, e.pipe.scratch), key)
+}
+
+// encode takes over a buffer and returns its access unit, which is valid until
+// the next call.
+func (e *encoder) encode(buffer uintptr, key bool) (au []byte, isKey bool, err error) {
+	if key {
+		e.pipe.forceKey()
+	}
+	err = e.pipe.push(buffer, time.Duration(e.pushed)*e.frame, e.frame)
+	e.pushed++
+	if err != nil {
+		return nil, false, err
+	}
+	sample := e.pipe.pull(pullTimeout)
+	if sample == 0 {
+		return nil, false, e.pipe.failure(errNoOutput.Error())
+	}
+	e.raw = extract(e.raw[:0], call(gst.sampleGetBuffer, sample))
+	freeSample(sample)
+	au, isKey, err = e.tidy.Filter(e.raw)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(au) == 0 {
+		return nil, false, errNoOutput
+	}
+	return au, isKey, nil
+}
+
+func (e *encoder) close() { e.pipe.close() }
+
+// missing says in one sentence which package brings one of the rungs.
+func missing(rungs []media.Rung) string {
+	var names []string
+	for _, r := range rungs {
+		names = append(names, fmt.Sprintf("%s (package %s)", r.Element, r.Package))
+	}
+	names = slices.Compact(names)
+	return fmt.Sprintf("GStreamer has no element %s: install it, for example with apt install %s", strings.Join(names, " or "), rungs[0].Package)
+}

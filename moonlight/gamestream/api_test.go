@@ -187,6 +187,7 @@ func TestOtherRequests(t *testing.T) {
 		want         string
 	}{
 		{http.MethodPost, "/serverinfo", 405, `status_code="405"`},
+		{http.MethodGet, "/serverinfo#body", 200, `status_code="400"`},
 		{http.MethodGet, "/nothing", 404, `status_code="404"`},
 		{http.MethodGet, "/launch?appid=1", 200, `status_code="401"`},
 		{http.MethodGet, "/serverinfo?a=%zz", 200, `status_code="400"`},
@@ -197,7 +198,8 @@ func TestOtherRequests(t *testing.T) {
 		{http.MethodGet, "/pair?uniqueid=1&clientchallenge=00", 200, `status_code="400"`},
 		{http.MethodGet, "/unpair?uniqueid=1", 200, `status_code="200"`},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), test.method, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, test.path), nil)
+		path, text, _ := strings.Cut(test.path, "#")
+		request, err := http.NewRequestWithContext(t.Context(), test.method, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -123,6 +123,7 @@ type house struct {
 	launched []LaunchRequest
 	callers  []ClientID
 	running  int32
+	delay    time.Duration // of a launch
 }
 
 func (b *house) ServerInfo(_ context.Context, caller *Caller) ServerInfo {
@@ -146,7 +147,12 @@ func (b *house) AppAsset(_ context.Context, _ *Caller, appID int32) ([]byte, err
 	return []byte("\x89PNG picture"), nil
 }
 
-func (b *house) Launch(_ context.Context, caller *Caller, request LaunchRequest) (LaunchReply, error) {
+func (b *house) Launch(ctx context.Context, caller *Caller, request LaunchRequest) (LaunchReply, error) {
+	select {
+	case <-time.After(b.delay):
+	case <-ctx.Done():
+		return LaunchReply{}, ctx.Err()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch request.AppID {
@@ -200,6 +206,7 @@ func newStage(t *testing.T, change func(*HostConfig, *http.Server)) *stage {
 	s.host = host
 	plain, secure := NewServer(host.HTTP(), nil), NewServer(host.HTTPS(), host.TLSConfig())
 	change(&HostConfig{}, plain)
+	change(&HostConfig{}, secure)
 	s.http = serve(t, plain, func(l net.Listener) error { return plain.Serve(l) })
 	s.https = serve(t, secure, func(l net.Listener) error { return secure.ServeTLS(l, "", "") })
 	t.Cleanup(host.Close)

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// answerTime is how long a client may take to read an answer.
+const answerTime = 10 * time.Second
+
 // request is what every handler starts from.
 type request struct {
 	ctx      context.Context
@@ -94,6 +97,14 @@ func (h *Host) open(w http.ResponseWriter, raw *http.Request) *request {
 		errorAnswer(&StatusError{http.StatusMethodNotAllowed, "Only GET is understood."}).sendAs(w, http.StatusMethodNotAllowed)
 		return nil
 	}
+	if raw.ContentLength != 0 {
+		errorAnswer(&StatusError{StatusBadRequest, "A request has no body."}).send(w)
+		return nil
+	}
+	// All was read that is allowed to come. A read limit that passes would end
+	// the request's context, though the client only waits: for a PIN to be typed,
+	// for an app to start. A writer that knows no limits has none to lift.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	query, err := parseQuery(raw.URL.RawQuery)
 	if err == nil && len(query.Get("uniqueid")) > maxUniqueIDBytes {
 		err = &StatusError{StatusBadRequest, "uniqueid is too long"}
@@ -161,5 +172,5 @@ func notFound(w http.ResponseWriter) {
 // allowAnswer gives an answer time of its own, whatever came before it.
 func allowAnswer(w http.ResponseWriter) {
 	// A writer that knows no deadlines has a caller who sets limits.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerMargin))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime))
 }

@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
-	"net/http"
+	"net/url"
 	"strings"
-	"time"
 )
-
-// answerMargin is what an answer may take beyond the wait that precedes it.
-const answerMargin = 10 * time.Second
 
 // pair answers the four phases over HTTP.
 func (h *Host) pair(r *request) *answer {
@@ -23,14 +20,13 @@ func (h *Host) pair(r *request) *answer {
 		return newAnswer().element("paired", "1")
 	}
 	if err != nil {
-		if err != errTooMany {
-			h.pairings.forget(key)
-		}
 		return errorAnswer(err).element("paired", "0")
 	}
 	return reply
 }
 
+// pairPhase leaves no pairing behind when it fails: the later phases take
+// theirs out of the map before they look at anything.
 func (h *Host) pairPhase(r *request, key pairingKey) (*answer, error) {
 	switch {
 	case r.query.Get("phrase") == "getservercert":
@@ -42,23 +38,17 @@ func (h *Host) pairPhase(r *request, key pairingKey) (*answer, error) {
 	case r.query.Has("clientpairingsecret"):
 		return h.clientPairingSecret(r.ctx, r.query.Get("clientpairingsecret"), key)
 	}
+	h.pairings.forget(key)
 	return nil, errBadPairing
 }
 
 // getServerCert holds the request open until the person at the host has typed
 // the PIN that the client shows.
 func (h *Host) getServerCert(r *request, key pairingKey) (*answer, error) {
-	salt, err := decodeHex(r.query.Get("salt"), 16)
+	salt, certificate, err := parseGreeting(r.query)
 	if err != nil {
-		return nil, errBadPairing
-	}
-	certPEM, err := hex.DecodeString(r.query.Get("clientcert"))
-	if err != nil {
-		return nil, errBadPairing
-	}
-	certificate, err := parseCertificate(certPEM)
-	if err != nil {
-		return nil, &StatusError{StatusBadRequest, "The client's certificate cannot be used: " + err.Error()}
+		h.pairings.forget(key)
+		return nil, err
 	}
 	ctx, end := context.WithCancelCause(r.ctx)
 	defer end(nil)
@@ -69,21 +59,33 @@ func (h *Host) getServerCert(r *request, key pairingKey) (*answer, error) {
 	if err := h.pairings.begin(key, p); err != nil {
 		return nil, err
 	}
-	if err := h.awaitPIN(ctx, r, key, p, [16]byte(salt)); err != nil {
-		h.pairings.forgetWaiting(key, p)
+	if err := h.awaitPIN(ctx, r, key, p, salt); err != nil {
+		h.pairings.forgetOnly(key, p) // by now the client may have begun anew
 		return nil, err
 	}
 	return newAnswer().element("paired", "1").element("plaincert", hex.EncodeToString(h.config.Identity.certPEM)), nil
 }
 
+// parseGreeting reads what getservercert brings.
+func parseGreeting(query url.Values) (salt [16]byte, certificate *x509.Certificate, err error) {
+	bytes, err := decodeHex(query.Get("salt"), len(salt))
+	if err != nil {
+		return salt, nil, errBadPairing
+	}
+	certPEM, err := hex.DecodeString(query.Get("clientcert"))
+	if err != nil {
+		return salt, nil, errBadPairing
+	}
+	certificate, err = parseCertificate(certPEM)
+	if err != nil {
+		return salt, nil, &StatusError{StatusBadRequest, "The client's certificate cannot be used: " + err.Error()}
+	}
+	return [16]byte(bytes), certificate, nil
+}
+
 func (h *Host) awaitPIN(ctx context.Context, r *request, key pairingKey, p *pairing, salt [16]byte) error {
 	ctx, stop := context.WithTimeout(ctx, h.config.PINTimeout)
 	defer stop()
-	// A server's own limits would cut the wait short: an expired read limit
-	// also ends the request's context.
-	limit := time.Now().Add(h.config.PINTimeout + answerMargin)
-	control := http.NewResponseController(r.writer)
-	_, _ = control.SetReadDeadline(limit), control.SetWriteDeadline(limit) // a writer without limits needs no longer ones
 	approval, err := h.config.PINs.WaitPIN(ctx, PairRequest{
 		ID: CertificateID(p.client), UniqueID: printable(r.uniqueID), DeviceName: printable(r.query.Get("devicename")),
 		Addr: r.remote, At: p.expires.Add(-h.config.PINTimeout), Expires: p.expires,

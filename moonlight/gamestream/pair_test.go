@@ -166,7 +166,7 @@ func TestRefusedAndMistypedPINs(t *testing.T) {
 // The PIN may take longer to type than the server's limits for other requests.
 func TestWaitingOutlivesServerLimits(t *testing.T) {
 	s := newStage(t, func(_ *HostConfig, server *http.Server) {
-		server.ReadTimeout, server.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+		server.ReadTimeout, server.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
 	})
 	result := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
 	s.desk.next(t)
@@ -176,6 +176,30 @@ func TestWaitingOutlivesServerLimits(t *testing.T) {
 	case <-time.After(200 * time.Millisecond):
 	}
 	s.desk.enter(aliceIdentity(), "1111")
+	if err := await(t, result); err != nil {
+		t.Error(err)
+	}
+	s.backend.delay = 200 * time.Millisecond
+	if _, err := s.pairedClient(t, aliceIdentity()).Launch(t.Context(), launchRequest()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The end of an abandoned attempt must not take the next one with it.
+func TestAbandonedAttemptLeavesTheNextAlone(t *testing.T) {
+	s := newStage(t, nil)
+	alice := s.client(t, aliceIdentity(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	abandoned := make(chan error, 1)
+	go func() { abandoned <- alice.Pair(ctx, "1111") }()
+	s.desk.next(t)
+	cancel()
+	if err := await(t, abandoned); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	result := startPairing(t, alice, "2222")
+	s.desk.next(t)
+	s.desk.enter(aliceIdentity(), "2222")
 	if err := await(t, result); err != nil {
 		t.Error(err)
 	}

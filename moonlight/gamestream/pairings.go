@@ -144,8 +144,8 @@ func (s *pairings) forget(key pairingKey) {
 	s.drop(key)
 }
 
-// forgetWaiting drops p where it still waits; a later pairing stays.
-func (s *pairings) forgetWaiting(key pairingKey, p *pairing) {
+// forgetOnly drops p and no other pairing of the same client.
+func (s *pairings) forgetOnly(key pairingKey, p *pairing) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.under[key] == p {

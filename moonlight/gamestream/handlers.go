@@ -98,13 +98,11 @@ func (h *Host) open(w http.ResponseWriter, raw *http.Request) *request {
 		return nil
 	}
 	if raw.ContentLength != 0 {
+		// net/http notices that the client went away, and lifts the read limit,
+		// only once all was read: a wait for a PIN or an app needs both.
 		errorAnswer(&StatusError{StatusBadRequest, "A request has no body."}).send(w)
 		return nil
 	}
-	// All was read that is allowed to come. A read limit that passes would end
-	// the request's context, though the client only waits: for a PIN to be typed,
-	// for an app to start. A writer that knows no limits has none to lift.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	query, err := parseQuery(raw.URL.RawQuery)
 	if err == nil && len(query.Get("uniqueid")) > maxUniqueIDBytes {
 		err = &StatusError{StatusBadRequest, "uniqueid is too long"}

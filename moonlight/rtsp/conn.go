@@ -136,8 +136,8 @@ func receivePayload(conn io.Reader, message []byte, headSize, limit int) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	if headSize+length > limit {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are taken", ErrTooLarge, headSize+length, limit)
+	if length > limit-headSize {
+		return nil, fmt.Errorf("%w: %d bytes of payload, at most %d are taken in all", ErrTooLarge, length, limit)
 	}
 	have := min(len(message), headSize+length)
 	whole := make([]byte, headSize+length)
@@ -148,6 +148,7 @@ func receivePayload(conn io.Reader, message []byte, headSize, limit int) ([]byte
 	return whole, nil
 }
 
+// incomplete wraps the error of a request that began and did not end.
 func incomplete(err error) error {
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

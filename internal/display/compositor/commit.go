@@ -34,6 +34,16 @@ func (s *surface) commit() {
 		next, s.cached, s.hasCached = s.cached, state{}, false
 	}
 	s.apply(&next)
+	s.recycle(&next)
+}
+
+// recycle keeps the memory of an applied state for the next one.
+func (s *surface) recycle(used *state) {
+	used.surfaceDamage.Clear()
+	used.bufferDamage.Clear()
+	s.pending.surfaceDamage, s.pending.bufferDamage = used.surfaceDamage, used.bufferDamage
+	clear(used.frames)
+	s.pending.frames = used.frames[:0]
 }
 
 // cache merges next into the cached state.
@@ -113,7 +123,7 @@ func (s *surface) applyContent(next *state) bool {
 		s.client.fail(b, err)
 		return false
 	}
-	s.c.commitAt = s.c.clock.Now()
+	s.c.commitAt, s.c.fresh = s.c.clock.Now(), true
 	s.c.firstContent()
 	return true
 }

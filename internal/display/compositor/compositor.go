@@ -35,7 +35,9 @@ type compositor struct {
 	stale     bool           // nodes must be laid out anew
 	damage    region.Region  // of the output since the last published picture
 	commitAt  int64          // of the newest commit since then
-	waiting   bool           // the newest commit had to wait for a credit or buffer
+	fresh     bool           // there was a commit since then
+	waiting   bool           // it had to wait for a credit or buffer
+	todo      region.Region  // scratch of composeInto
 	back      *output.Buffer // being drawn, not published yet
 	backFresh region.Region  // what has been drawn to back already
 
@@ -90,9 +92,13 @@ func (c *compositor) sinkLost(id uint32, err error) {
 }
 
 func (c *compositor) addSink(id uint32, conn *ipc.Conn) {
-	if c.out.Sinks() == 0 && !c.damage.Empty() {
+	if c.out.Sinks() == 0 && c.painted {
+		// What nobody looked at was not composed.
 		c.layout()
-		c.paint(c.clock.Now())
+		c.collectDamage()
+		if !c.damage.Empty() {
+			c.paint(c.clock.Now())
+		}
 	}
 	c.out.AddSink(id, conn)
 }
@@ -127,7 +133,9 @@ func (c *compositor) restack() { c.stale = true }
 func (c *compositor) idle() {
 	c.layout()
 	c.collectDamage()
-	c.seat.refocus()
+	if c.seat.refocus() {
+		c.layout()
+	}
 	c.show()
 	if len(c.framed) > 0 || len(c.shown) > 0 {
 		c.refresh.arm()

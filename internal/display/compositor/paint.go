@@ -43,10 +43,10 @@ func (c *compositor) paint(now int64) bool {
 	c.damage.Clear()
 	c.refresh.spend(now)
 	c.stats.Scenes++
-	if !c.waiting && c.commitAt > 0 {
+	if c.fresh && !c.waiting {
 		c.stats.CommitToSceneNanos = max(c.stats.CommitToSceneNanos, c.clock.Now()-c.commitAt)
 	}
-	c.waiting = false
+	c.waiting, c.fresh = false, false
 	return true
 }
 
@@ -62,7 +62,7 @@ func (c *compositor) draw() *output.Buffer {
 
 // composeInto makes b the whole current picture.
 func (c *compositor) composeInto(b *output.Buffer) {
-	var todo region.Region
+	todo := &c.todo
 	todo.Set(&c.damage)
 	if b == c.back {
 		todo.SubtractRegion(&c.backFresh)

@@ -3,6 +3,8 @@ package compositor
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -34,6 +36,7 @@ type poolFile struct {
 	size    int64
 	refs    int
 	onClose func()
+	scatter *scatter // made when it is first needed
 }
 
 // openPool takes over fd; it is closed in every case of an error.
@@ -98,12 +101,78 @@ func (p *poolFile) read(l layout, dst *pixel.Image, r region.Rect) error {
 		rows := dst.Pix[int(r.Y0)*dst.Stride : int(r.Y1)*dst.Stride]
 		return p.readAt(rows, l.offset+int64(r.Y0)*int64(l.stride))
 	}
+	at := l.offset + int64(r.Y0)*int64(l.stride) + 4*int64(r.X0)
+	if gap := l.stride - 4*int(r.Width()); gap <= maxGap {
+		return p.readRows(dst, r, at, gap)
+	}
 	for y := r.Y0; y < r.Y1; y++ {
-		if err := p.readAt(dst.Row(y, r.X0, r.X1), l.offset+int64(y)*int64(l.stride)+4*int64(r.X0)); err != nil {
+		if err := p.readAt(dst.Row(y, r.X0, r.X1), at); err != nil {
 			return err
 		}
+		at += int64(l.stride)
 	}
 	return nil
+}
+
+const (
+	// maxGap is up to how many bytes between two rows it is cheaper to read
+	// them as well than to make a system call for each row.
+	maxGap = 2048
+	// maxVectors is IOV_MAX.
+	maxVectors = 1024
+)
+
+// scatter is scratch space of readRows.
+type scatter struct {
+	vectors [maxVectors]unix.Iovec
+	gap     [maxGap]byte
+}
+
+// readRows reads the rows of r, which lie gap bytes apart from offset at on,
+// many at a time, and throws the gaps away.
+func (p *poolFile) readRows(dst *pixel.Image, r region.Rect, at int64, gap int) error {
+	if p.scatter == nil {
+		p.scatter = new(scatter)
+	}
+	width := 4 * int(r.Width())
+	for y := r.Y0; y < r.Y1; {
+		n, want := 0, 0
+		first := y
+		for ; y < r.Y1 && n+2 <= maxVectors; y++ {
+			row := dst.Row(y, r.X0, r.X1)
+			p.scatter.vectors[n].Base = &row[0]
+			p.scatter.vectors[n].SetLen(width)
+			n, want = n+1, want+width
+			if gap > 0 && y+1 < r.Y1 {
+				p.scatter.vectors[n].Base = &p.scatter.gap[0]
+				p.scatter.vectors[n].SetLen(gap)
+				n, want = n+1, want+gap
+			}
+		}
+		if got := preadv(p.fd, p.scatter.vectors[:n], at); got != want {
+			// Short: row by row tells whether by a signal or by a short file.
+			for ; first < y; first++ {
+				if err := p.readAt(dst.Row(first, r.X0, r.X1), at); err != nil {
+					return err
+				}
+				at += int64(width + gap)
+			}
+			continue
+		}
+		at += int64(y-first) * int64(width+gap)
+	}
+	return nil
+}
+
+// preadv is preadv(2) without the allocations of unix.Preadv; it returns the
+// bytes read, or -1.
+func preadv(fd int, vectors []unix.Iovec, at int64) int {
+	n, _, errno := unix.Syscall6(unix.SYS_PREADV, uintptr(fd), uintptr(unsafe.Pointer(&vectors[0])), uintptr(len(vectors)), uintptr(at), uintptr(at>>32), 0)
+	runtime.KeepAlive(vectors)
+	if errno != 0 {
+		return -1
+	}
+	return int(n)
 }
 
 func (p *poolFile) readAt(b []byte, at int64) error {

@@ -46,6 +46,11 @@ func startSession(t testing.TB, width, height int) *session {
 
 func startSessionClock(t testing.TB, width, height int, clk clock) *session {
 	t.Helper()
+	return startSessionRate(t, width, height, clk, 60_000)
+}
+
+func startSessionRate(t testing.TB, width, height int, clk clock, milliHz int) *session {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "kennel")
 	if err != nil {
 		t.Fatal(err)
@@ -72,18 +77,18 @@ func startSessionClock(t testing.TB, width, height int, clk clock) *session {
 		s.result <- err
 	}()
 	t.Cleanup(s.stop)
-	s.greet(width, height)
+	s.greet(width, height, milliHz)
 	go s.listen()
 	s.sink = s.addSink(1)
 	return s
 }
 
-func (s *session) greet(width, height int) {
+func (s *session) greet(width, height, milliHz int) {
 	s.t.Helper()
 	if m, err := s.host.Receive(patience); err != nil || m.Type != display.MessageHello {
 		s.t.Fatalf("hello: %+v, %v", m, err)
 	}
-	err := s.host.SendJSON(patience, display.MessageConfigure, display.Configure{Width: width, Height: height, RefreshMilliHz: 60000, SessionID: "test"})
+	err := s.host.SendJSON(patience, display.MessageConfigure, display.Configure{Width: width, Height: height, RefreshMilliHz: milliHz, SessionID: "test"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -388,4 +393,28 @@ func (v *viewer) save(name string) {
 		defer f.Close()
 		_ = png.Encode(f, img)
 	})
+}
+
+// open lets another user connect.
+func (s *session) open(uid int) {
+	s.t.Helper()
+	for _, p := range []string{s.dir, s.socket} {
+		if err := os.Chown(p, uid, uid); err != nil {
+			s.t.Skipf("needs root: %v", err)
+		}
+	}
+}
+
+func (s *session) write(name, content string) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	return path
+}
+
+// moveTo is the pointer at (x, y) of an output.
+func moveTo(x, y, width, height int) display.Input {
+	return display.Input{Kind: display.InputMotionAbsolute, X: int32(x), Y: int32(y), MaxX: uint16(width), MaxY: uint16(height)}
 }

@@ -3,6 +3,7 @@
 package compositor
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/kennel-stream/kennel/internal/display"
@@ -40,8 +41,12 @@ func (t *toplevel) c() *compositor { return t.xdg.surface.c }
 func (t *toplevel) destroyed() {
 	t.xdg.vanish()
 	t.xdg.window = nil
-	for _, o := range t.c().toplevels {
-		if o.parent == t {
+	for s := range t.c().surfaces {
+		x, _ := s.roleOf.(*xdgSurface)
+		if x == nil {
+			continue
+		}
+		if o, ok := x.window.(*toplevel); ok && o.parent == t {
 			o.parent = t.parent
 			o.configure()
 		}
@@ -104,6 +109,15 @@ func (t *toplevel) configure() {
 	}
 	t.res.SendConfigure(w, h, packStates(states))
 	t.xdg.send()
+}
+
+// packStates makes the array of a configure event.
+func packStates[T ~uint32](states []T) []byte {
+	out := make([]byte, 0, 4*len(states))
+	for _, st := range states {
+		out = binary.NativeEndian.AppendUint32(out, uint32(st))
+	}
+	return out
 }
 
 // refocus makes the topmost window the active one.

@@ -205,6 +205,10 @@ func (x *xdgSurface) vanish() {
 func (x *xdgSurface) destroyed() {
 	x.base.surfaces--
 	x.vanish()
+	for _, p := range x.surface.popups {
+		p.parent = nil
+	}
+	x.surface.popups = nil
 	x.surface.roleOf = nil
 }
 

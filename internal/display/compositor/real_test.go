@@ -1,0 +1,114 @@
+//go:build waylandready
+
+package compositor
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/display"
+)
+
+func TestWaylandInfo(t *testing.T) {
+	s := startSession(t, 1280, 720)
+	cmd := s.start("wayland-info")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	out := cmd.Stdout.(*lockedBuffer).String()
+	for _, want := range []string{
+		"'wl_compositor',                             version:  6", "'wl_seat',                                   version:  8",
+		"width: 1280 px, height: 720 px, refresh: 60.000 Hz", "name: KENNEL-1", "pointer keyboard", "presentation clock id: 1 (CLOCK_MONOTONIC)",
+		"keyboard repeat rate: 25", "'zxdg_decoration_manager_v1'",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("wayland-info does not say %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+// TestFootTypes runs a real terminal: what is typed changes the picture.
+func TestFootTypes(t *testing.T) {
+	s := startSession(t, 1280, 720)
+	s.start("foot", "--override=colors.background=203040", "sh", "-c", "PS1='ready$ ' exec sh")
+	if e := s.await(display.EventMapped); e.AppID != "foot" {
+		t.Errorf("mapped %+v", e)
+	}
+	s.sink.until("background", func() bool { return s.sink.at(1279, 719) == 0xff203040 })
+	s.sink.settled(300 * time.Millisecond)
+	before := s.sink.hash()
+	s.sink.save("foot-before.png")
+	s.text("echo Hello_World 'é€' && tput setab 1 && clear\n")
+	s.sink.until("typed", func() bool { return s.sink.hash() != before })
+	s.sink.until("command ran", func() bool { return s.sink.at(640, 600) == 0xffcc0000 || s.sink.at(640, 600)&0xff0000 > 0x800000 })
+	s.sink.save("foot-after.png")
+	if st := s.statistics(); st.Clients != 1 || st.Scenes == 0 {
+		t.Errorf("statistics %+v", st)
+	}
+}
+
+// TestClientsShowSomething runs the toy clients of weston: each must draw, and
+// none may be disconnected.
+func TestClientsShowSomething(t *testing.T) {
+	clients := [][]string{
+		{"weston-simple-shm"}, {"weston-flower"}, {"weston-smoke"}, {"weston-eventdemo"}, {"weston-clickdot"},
+		{"weston-subsurfaces"}, {"weston-simple-damage"}, {"weston-scaler"}, {"weston-transformed"}, {"weston-resizor"},
+		{"weston-stacking"}, {"weston-presentation-shm"}, {"weston-dnd"}, {"weston-terminal"}, {"weston-fullscreen"},
+	}
+	for _, c := range clients {
+		t.Run(c[0], func(t *testing.T) {
+			s := startSession(t, 1280, 720)
+			cmd := s.start(c[0], c[1:]...)
+			s.await(display.EventMapped)
+			s.sink.until("a picture with more than the background", func() bool {
+				many := false
+				s.sink.pixels(func(pix []byte, _, _ int) {
+					for i := 0; i+4 <= len(pix); i += 4 {
+						many = many || pix[i]|pix[i+1]|pix[i+2] != 0
+					}
+				})
+				return many
+			})
+			for i := range int32(40) {
+				s.input(display.Input{Kind: display.InputMotionRelative, X: 5 - i%3*6, Y: 4 - i%5*3})
+			}
+			s.input(display.Input{Kind: display.InputButton, Code: 0x110, Pressed: true})
+			s.input(display.Input{Kind: display.InputButton, Code: 0x110})
+			s.input(display.Input{Kind: display.InputAxis, Y: 120})
+			time.Sleep(300 * time.Millisecond) // what follows wants animations to have run
+			s.sink.save(c[0] + ".png")
+			if s.statistics().Clients != 1 {
+				t.Error("the client was disconnected")
+			}
+			if cmd.ProcessState != nil {
+				t.Errorf("the client ended: %v", cmd.ProcessState)
+			}
+		})
+	}
+}
+
+// TestNestedSway runs what a session usually runs: a compositor in ours.
+func TestNestedSway(t *testing.T) {
+	if _, err := exec.LookPath("setpriv"); err != nil {
+		t.Skip("setpriv is not installed")
+	}
+	s := startSession(t, 1280, 720)
+	s.open(4242)
+	config := s.write("sway.conf", "output * bg #406080 solid_color\nexec foot\n")
+	s.start("setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups", "env", "WLR_RENDERER=pixman", "WLR_LIBINPUT_NO_DEVICES=1", "sway", "-c", config)
+	s.await(display.EventMapped)
+	s.sink.until("sway draws", func() bool { return s.sink.hash() != 0 && s.sink.at(640, 360) != 0xff000000 })
+	s.sink.settled(500 * time.Millisecond)
+	before := s.sink.hash()
+	s.sink.save("sway-before.png")
+	s.text("echo nested\n")
+	s.sink.until("typing arrives through sway", func() bool { return s.sink.hash() != before })
+	s.input(display.Input{Kind: display.InputMotionAbsolute, X: 300, Y: 300, MaxX: 1280, MaxY: 720})
+	s.sink.settled(500 * time.Millisecond)
+	s.sink.save("sway-after.png")
+}

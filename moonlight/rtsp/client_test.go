@@ -41,7 +41,7 @@ func TestEncryptedCandidates(t *testing.T) {
 	if _, err := again.Do(t.Context(), Request{Method: MethodPlay, Target: "/"}); err == nil {
 		t.Error("a sequence number was taken twice")
 	}
-	report.want(t, ErrNotDecrypted)
+	report.want(t, ErrReplay)
 }
 
 func TestEncryptedAnswersNeverRepeatANonce(t *testing.T) {
@@ -144,13 +144,13 @@ func TestClientEndsWithItsContext(t *testing.T) {
 // handshakeHost answers as a host does, and keeps the announcement.
 func handshakeHost(announced chan<- *Announce, ping PingPayload) func(context.Context, *Request) *Response {
 	return func(_ context.Context, r *Request) *Response {
-		answer := &Response{Status: StatusOK}
+		answer := NewResponse(StatusOK)
 		switch r.Method {
 		case MethodDescribe:
 			answer.Payload, _ = (&Describe{EncryptionSupported: EncryptControl}).Append(nil)
 		case MethodSetup:
 			stream := StreamOf(r.Target)
-			answer.Header.Set(HeaderSession, FormatSession("CAFE", 0))
+			answer.Header.Add(HeaderSession, FormatSession("CAFE", 0))
 			answer.Header.Set(HeaderTransport, FormatTransport(47998+uint16(stream)))
 			if stream == StreamControl {
 				answer.Header.Set(HeaderConnectData, FormatConnectData(99))

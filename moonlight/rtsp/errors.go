@@ -11,9 +11,11 @@ var (
 	ErrMalformed = errors.New("malformed rtsp message")
 	// ErrTooLarge is wrapped by errors about a message beyond the limit of its reader.
 	ErrTooLarge = errors.New("rtsp message too large")
-	// ErrNotDecrypted means that no key opens the message, or that its sequence
-	// number was used before.
+	// ErrNotDecrypted means that no key opens the message.
 	ErrNotDecrypted = errors.New("rtsp message not decrypted")
+	// ErrReplay means that a key opens the message, but that a message of its
+	// sequence number or a later one was there before.
+	ErrReplay = errors.New("rtsp message sent again")
 )
 
 // AttributeError says which attribute of a session description has a value that

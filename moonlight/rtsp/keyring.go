@@ -3,6 +3,7 @@ package rtsp
 import (
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 )
@@ -43,7 +44,7 @@ func (k *keyring) open(candidates []Candidate, f Frame, text []byte) ([]byte, Ca
 			continue
 		}
 		if !k.advance(c.Key, f.Sequence) {
-			return nil, Candidate{}, ErrNotDecrypted
+			return nil, Candidate{}, fmt.Errorf("%w: sequence %d of launch %s", ErrReplay, f.Sequence, c.ID)
 		}
 		return message, c, nil
 	}

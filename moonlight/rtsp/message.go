@@ -18,24 +18,24 @@ const (
 // Status codes of answers. Clients show any other than StatusOK to their user,
 // with its number.
 const (
-	StatusOK             = 200
-	StatusBadRequest     = 400
-	StatusUnauthorized   = 401
-	StatusNotFound       = 404
-	StatusInternalError  = 500
-	StatusNotImplemented = 501
-	StatusUnavailable    = 503
+	StatusOK                 = 200
+	StatusBadRequest         = 400
+	StatusUnauthorized       = 401
+	StatusNotFound           = 404
+	StatusInternalError      = 500
+	StatusNotImplemented     = 501
+	StatusServiceUnavailable = 503
 )
 
 // reasons are the texts that go with the codes when a Response has none.
 var reasons = map[int]string{
-	StatusOK:             "OK",
-	StatusBadRequest:     "Bad Request",
-	StatusUnauthorized:   "Unauthorized",
-	StatusNotFound:       "Not Found",
-	StatusInternalError:  "Internal Server Error",
-	StatusNotImplemented: "Not Implemented",
-	StatusUnavailable:    "Service Unavailable",
+	StatusOK:                 "OK",
+	StatusBadRequest:         "Bad Request",
+	StatusUnauthorized:       "Unauthorized",
+	StatusNotFound:           "Not Found",
+	StatusInternalError:      "Internal Server Error",
+	StatusNotImplemented:     "Not Implemented",
+	StatusServiceUnavailable: "Service Unavailable",
 }
 
 // A Field is one header line.
@@ -56,6 +56,9 @@ func (h Header) Get(name string) string {
 	}
 	return ""
 }
+
+// Add appends a field.
+func (h *Header) Add(name, value string) { *h = append(*h, Field{name, value}) }
 
 // Set replaces the first field of that name, or appends one.
 func (h *Header) Set(name, value string) {
@@ -106,3 +109,7 @@ type Response struct {
 	// Payload must not hold NUL bytes.
 	Payload []byte
 }
+
+// NewResponse returns an answer without headers and payload. A Server adds the
+// number of the request.
+func NewResponse(status int) *Response { return &Response{Status: status} }

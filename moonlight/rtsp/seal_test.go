@@ -122,7 +122,7 @@ func TestKeyringTellsCandidatesApart(t *testing.T) {
 	if string(message) != "hello" || who.ID != "two" || err != nil {
 		t.Errorf("got %q of %q, %v", message, who.ID, err)
 	}
-	if _, _, err := k.open(candidates, frame, sealed[frameHeaderSize:]); !errors.Is(err, ErrNotDecrypted) {
+	if _, _, err := k.open(candidates, frame, sealed[frameHeaderSize:]); !errors.Is(err, ErrReplay) {
 		t.Errorf("sent again: got %v", err)
 	}
 	if _, _, err := k.open(candidates[:1], frame, sealed[frameHeaderSize:]); !errors.Is(err, ErrNotDecrypted) {

@@ -39,7 +39,7 @@ func (h *House) Launch(ctx context.Context, request Request) (*Session, error) {
 	if err := h.register(s); err != nil {
 		return nil, err
 	}
-	s.trace.Began(evidence.StageLaunch, "app", request.App.Title, "client", request.Client)
+	s.trace.Began(evidence.StageLaunch, "app", request.App.Title, "slug", request.App.Slug, "client", request.Client)
 	ctx, cancel := context.WithTimeout(ctx, h.o.LaunchTimeout)
 	defer cancel()
 	if err := s.launch(ctx); err != nil {

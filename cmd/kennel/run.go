@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/host"
+	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/internal/store"
+	"github.com/kennel-stream/kennel/internal/web"
+	"github.com/kennel-stream/kennel/moonlight/gamestream"
+)
+
+// running is everything that `kennel serve` holds, in the order in which it
+// was opened.
+type running struct {
+	config    config.Config
+	log       *slog.Logger
+	store     *store.Store
+	house     *session.House
+	host      *host.Host
+	recorder  *host.Recorder
+	socket    net.Listener
+	api       *http.Server
+	announced config.PortPlan
+	dir       string
+}
+
+// lease is how long the app of a client that left is kept.
+const lease = 10 * time.Minute
+
+func newLogger(w io.Writer, c config.Log) *slog.Logger {
+	var level slog.Level
+	// Validate has checked the word.
+	_ = level.UnmarshalText([]byte(c.Level))
+	o := &slog.HandlerOptions{Level: level}
+	if c.Format == config.FormatJSON {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// openHost opens the data directory, the ports and the house. Whatever fails,
+// what was opened before is closed again.
+func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger) (_ *running, err error) {
+	r := &running{config: c, log: log, dir: dir}
+	defer func() {
+		if err != nil {
+			r.close(context.WithoutCancel(ctx), evidence.EndShutdown)
+		}
+	}()
+	if r.store, err = store.Open(ctx, dir); err != nil {
+		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
+	}
+	if _, err := r.store.EndOpenSessions(ctx, time.Now(), string(evidence.EndShutdown)); err != nil {
+		return nil, err
+	}
+	identity, err := hostIdentity(r.store)
+	if err != nil {
+		return nil, err
+	}
+	who, err := r.store.Host(ctx)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, leftOut, err := host.NewCatalogue(ctx, r.store, c.Apps)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range leftOut {
+		log.Warn("an app is not offered", "error", e)
+	}
+	r.recorder = host.NewRecorder(r.store, log)
+	if r.house, err = openHouse(ctx, c, dir, r.recorder.Record, log); err != nil {
+		return nil, err
+	}
+	bound := c.Ports.Plan()
+	r.announced = c.Announce.Plan(bound)
+	r.host, err = host.New(host.Options{
+		Config: c, Bound: bound, Announced: r.announced, UUID: who.UUID, Identity: identity,
+		Store: r.store, House: r.house, Catalogue: catalogue, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if r.socket, err = web.Listen(filepath.Join(dir, web.SocketName)); err != nil {
+		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
+	}
+	r.api = web.NewServer(&web.Local{
+		Version: version, UUID: who.UUID, Hostname: c.Hostname, Started: time.Now(), Ports: bound,
+		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue,
+	})
+	return r, nil
+}
+
+func hostIdentity(s *store.Store) (*gamestream.Identity, error) {
+	certPEM, keyPEM, err := s.LoadOrCreateIdentity(func() ([]byte, []byte, error) {
+		identity, err := gamestream.NewHostIdentity()
+		if err != nil {
+			return nil, nil, err
+		}
+		certPEM, keyPEM := identity.PEM()
+		return certPEM, keyPEM, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return gamestream.LoadIdentity(certPEM, keyPEM)
+}
+
+func openHouse(ctx context.Context, c config.Config, dir string, sink evidence.Sink, log *slog.Logger) (*session.House, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, evidence.Errorf(evidence.Unavailable, "find the kennel program: %w", err)
+	}
+	mediaExe, err := media.Find()
+	if err != nil {
+		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
+	}
+	sum := sha256.Sum256([]byte(dir))
+	instance := hex.EncodeToString(sum[:4])
+	var encoders []string
+	for _, name := range c.Video.Encoders {
+		encoders = append(encoders, name+"enc")
+	}
+	return session.Open(ctx, session.Options{
+		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: filepath.Join(dir, "sessions"),
+		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
+		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
+		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
+		StopTimeout: c.Limits.StopTimeout.Std(), Lease: lease, Event: sink, Log: log,
+	})
+}
+
+// runtimeDir is short, because it holds sockets, and belongs to this data
+// directory alone.
+func runtimeDir(instance string) string {
+	if os.Geteuid() == 0 {
+		return filepath.Join("/run/kennel", instance)
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "kennel", instance)
+	}
+	return filepath.Join(os.TempDir(), "kennel-"+strconv.Itoa(os.Geteuid()), instance)
+}
+
+// run serves until ctx ends or something fails, then takes leave in order:
+// sessions first, so that their clients are told why.
+func (r *running) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	base := context.WithoutCancel(ctx)
+	recording, stopRecording := context.WithCancel(base)
+	network, stopNetwork := context.WithCancel(base)
+	defer stopRecording()
+	defer stopNetwork()
+	var work, recorder sync.WaitGroup
+	recorder.Go(func() { r.recorder.Run(recording) })
+	work.Go(func() {
+		if err := r.host.Run(network); err != nil {
+			cancel(err)
+		}
+	})
+	work.Go(func() {
+		if err := r.api.Serve(r.socket); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			cancel(fmt.Errorf("serve the api: %w", err))
+		}
+	})
+	<-ctx.Done()
+	r.log.Info("stopping: no new sessions, the running ones end")
+	closing, done := context.WithTimeout(base, 20*time.Second)
+	defer done()
+	err := r.house.Close(closing, evidence.EndShutdown)
+	_ = r.api.Shutdown(closing)
+	stopNetwork()
+	work.Wait()
+	stopRecording()
+	recorder.Wait()
+	r.house = nil
+	r.close(base, evidence.EndShutdown)
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// close closes what is open.
+func (r *running) close(ctx context.Context, end evidence.End) {
+	if r.house != nil {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		_ = r.house.Close(ctx, end)
+	}
+	if r.socket != nil {
+		_ = r.socket.Close()
+	}
+	if r.store != nil {
+		_ = r.store.Close()
+	}
+}
+
+// welcome says what to do next.
+func (r *running) welcome() string {
+	exe := filepath.Base(os.Args[0])
+	return fmt.Sprintf(`kennel %s is up as %q.
+  1. Open Moonlight, add the host %s, and click it.
+  2. Enter the PIN that it shows: %s pair PIN --data %s
+  3. Choose an app. Without a client at hand: %s probe localhost:%d
+`, version, r.config.Hostname, address(r.announced.HTTP), exe, r.dir, exe, r.announced.HTTP)
+}
+
+// address is what a person types into Moonlight on another machine.
+func address(port int) string {
+	host := "127.0.0.1"
+	addrs, err := net.InterfaceAddrs()
+	if err == nil {
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
+				host = n.IP.String()
+				break
+			}
+		}
+	}
+	if port == gamestream.DefaultHTTPPort {
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}

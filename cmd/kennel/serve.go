@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+type serveFlags struct {
+	data, config, hostname, logFormat, logLevel string
+	port                                        int
+}
+
+func newServe() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Start the host", Args: cobra.NoArgs,
+		Long: `Start the host: Moonlight clients pair, choose an app and play.
+
+Without a configuration file the host offers the built-in demo app on
+Moonlight's usual ports. Everything that the host keeps is in the data
+directory: its key, the paired clients, the sessions' history and output.`,
+		Example: `  kennel serve
+  kennel serve --data ./data --port 47989 --config kennel.toml`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), cmd, f) },
+	}
+	dataFlag(cmd, &f.data)
+	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file`; DATA/kennel.toml when it exists")
+	cmd.Flags().IntVar(&f.port, "port", 0, "`base` of all ports (the HTTP port), over the configuration's")
+	cmd.Flags().StringVar(&f.hostname, "hostname", "", "`name` that Moonlight shows, over the configuration's")
+	cmd.Flags().StringVar(&f.logFormat, "log-format", "", "text or json, over the configuration's")
+	cmd.Flags().StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error, over the configuration's")
+	return cmd
+}
+
+// loadConfig reads the configuration file and puts the flags over it.
+func loadConfig(f serveFlags) (config.Config, error) {
+	c := config.Default()
+	path := f.config
+	if path == "" {
+		if own := filepath.Join(f.data, "kennel.toml"); fileExists(own) {
+			path = own
+		}
+	}
+	if path != "" {
+		var err error
+		if c, err = config.Load(path); err != nil {
+			return c, &evidence.Error{Kind: evidence.Invalid, Err: err}
+		}
+	}
+	if f.port != 0 {
+		c.Ports = config.Ports{Base: f.port}
+	}
+	if f.hostname != "" {
+		c.Hostname = f.hostname
+	}
+	if f.logFormat != "" {
+		c.Log.Format = f.logFormat
+	}
+	if f.logLevel != "" {
+		c.Log.Level = f.logLevel
+	}
+	if err := c.Validate(); err != nil {
+		return c, &evidence.Error{Kind: evidence.Invalid, Err: err}
+	}
+	return c, nil
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func runServe(ctx context.Context, cmd *cobra.Command, f serveFlags) error {
+	abs, err := filepath.Abs(f.data)
+	if err != nil {
+		return evidence.Errorf(evidence.Invalid, "--data %s: %w", f.data, err)
+	}
+	f.data = abs
+	c, err := loadConfig(f)
+	if err != nil {
+		return err
+	}
+	r, err := openHost(ctx, c, f.data, newLogger(cmd.ErrOrStderr(), c.Log))
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprint(cmd.OutOrStdout(), r.welcome())
+	return r.run(ctx)
+}

@@ -1,0 +1,243 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/store"
+)
+
+// Sources of an app.
+const (
+	// FromConfig marks an app of the configuration file.
+	FromConfig = "config"
+	// FromAPI marks an app that was added over the API.
+	FromAPI = "api"
+)
+
+// Entry is an app on offer.
+type Entry struct {
+	config.App
+	Source string
+}
+
+// Catalogue is what clients may launch: the apps of the configuration, and
+// those that were added over the API, which the store keeps.
+type Catalogue struct {
+	store *store.Store
+
+	mu      sync.Mutex // covers entries, and a change from check to store
+	entries []Entry
+}
+
+// NewCatalogue joins the configuration's apps with those of the store. An app
+// of the store whose title, slug or id the configuration has taken meanwhile
+// is left out, with the reason in the returned list.
+func NewCatalogue(ctx context.Context, s *store.Store, apps []config.App) (c *Catalogue, leftOut []error, err error) {
+	c = &Catalogue{store: s}
+	for _, a := range apps {
+		c.entries = append(c.entries, Entry{a, FromConfig})
+	}
+	stored, err := s.Apps(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, a := range stored {
+		entry := config.App{Title: a.Title, ID: a.ID, Slug: a.Slug, IconPNGPath: a.IconPNGPath}
+		if err := json.Unmarshal(a.Runner, &entry.Runner); err != nil {
+			leftOut = append(leftOut, fmt.Errorf("app %q of the database: %w", a.Slug, err))
+			continue
+		}
+		if _, err := c.with(entry, ""); err != nil {
+			leftOut = append(leftOut, fmt.Errorf("app %q of the database: %w", a.Slug, err))
+			continue
+		}
+		c.entries = append(c.entries, Entry{entry, FromAPI})
+	}
+	return c, leftOut, nil
+}
+
+// with checks an app against all others but the one with the slug replaced,
+// and returns it with its slug and id filled in.
+func (c *Catalogue) with(a config.App, replaced string) (config.App, error) {
+	var all []config.App
+	for _, e := range c.entries {
+		if e.Slug != replaced {
+			all = append(all, e.App)
+		}
+	}
+	resolved, err := config.ResolveApps(append(all, a))
+	if err != nil {
+		if problems, ok := errors.AsType[*config.Error](err); ok && len(problems.Problems) > 0 {
+			// The index of the app among all others means nothing to the caller.
+			return config.App{}, evidence.Errorf(evidence.Invalid, "app %q: %s", a.Title, problems.Problems[len(problems.Problems)-1].Message)
+		}
+		return config.App{}, evidence.Errorf(evidence.Invalid, "app %q: %w", a.Title, err)
+	}
+	return resolved[len(resolved)-1], nil
+}
+
+// Entries lists the apps on offer.
+func (c *Catalogue) Entries() []Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.entries)
+}
+
+// Find returns the app with that id.
+func (c *Catalogue) Find(id int32) (app.Spec, error) {
+	for _, e := range c.Entries() {
+		if e.ID == int(id) {
+			return specOf(e)
+		}
+	}
+	return app.Spec{}, evidence.Errorf(evidence.NotFound, "this host has no app with the id %d: refresh the list of apps", id)
+}
+
+// Bounds of an app's id come from the configuration's own check.
+func specOf(e Entry) (app.Spec, error) {
+	args, err := e.Runner.Command()
+	if err != nil {
+		return app.Spec{}, evidence.Errorf(evidence.Invalid, "app %q: %w", e.Title, err)
+	}
+	return app.Spec{
+		ID: int32(e.ID), Slug: e.Slug, Title: e.Title,
+		Runner: app.RunnerSpec{Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir},
+	}, nil
+}
+
+// Add adds an app; its slug and id are derived when they are empty.
+func (c *Catalogue) Add(ctx context.Context, a config.App) (Entry, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	resolved, err := c.with(a, "")
+	if err != nil {
+		return Entry{}, err
+	}
+	if err := c.put(ctx, resolved); err != nil {
+		return Entry{}, err
+	}
+	entry := Entry{resolved, FromAPI}
+	c.entries = append(c.entries, entry)
+	return entry, nil
+}
+
+// Update replaces an app that was added over the API.
+func (c *Catalogue) Update(ctx context.Context, slug string, a config.App) (Entry, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i, err := c.changeable(slug)
+	if err != nil {
+		return Entry{}, err
+	}
+	if a.Slug == "" {
+		a.Slug = slug
+	}
+	if a.Slug != slug {
+		return Entry{}, evidence.Errorf(evidence.Invalid, "the slug of app %q cannot be changed to %q: add another app", slug, a.Slug)
+	}
+	if a.ID == 0 {
+		// Clients remember apps by id.
+		a.ID = c.entries[i].ID
+	}
+	resolved, err := c.with(a, slug)
+	if err != nil {
+		return Entry{}, err
+	}
+	if err := c.put(ctx, resolved); err != nil {
+		return Entry{}, err
+	}
+	c.entries[i] = Entry{resolved, FromAPI}
+	return c.entries[i], nil
+}
+
+// Delete removes an app that was added over the API. Sessions that run it go on.
+func (c *Catalogue) Delete(ctx context.Context, slug string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i, err := c.changeable(slug)
+	if err != nil {
+		return err
+	}
+	if err := c.store.DeleteApp(ctx, slug); err != nil {
+		return err
+	}
+	c.entries = slices.Delete(c.entries, i, i+1)
+	return nil
+}
+
+func (c *Catalogue) changeable(slug string) (int, error) {
+	i := slices.IndexFunc(c.entries, func(e Entry) bool { return e.Slug == slug })
+	switch {
+	case i < 0:
+		return 0, evidence.Errorf(evidence.NotFound, "there is no app %q: kennel apps list shows all", slug)
+	case c.entries[i].Source != FromAPI:
+		return 0, evidence.Errorf(evidence.Conflict, "app %q is in the configuration file: change it there", slug)
+	}
+	return i, nil
+}
+
+func (c *Catalogue) put(ctx context.Context, a config.App) error {
+	runner, err := json.Marshal(a.Runner)
+	if err != nil {
+		return fmt.Errorf("save app %q: %w", a.Slug, err)
+	}
+	return c.store.PutApp(ctx, store.App{Slug: a.Slug, ID: a.ID, Title: a.Title, IconPNGPath: a.IconPNGPath, Runner: runner, UpdatedAt: time.Now()})
+}
+
+// maxIcon bounds a box art file in bytes.
+const maxIcon = 8 << 20
+
+// Icon returns an app's box art: its own PNG, else one in a colour of its own.
+func (c *Catalogue) Icon(id int32) ([]byte, error) {
+	for _, e := range c.Entries() {
+		if e.ID != int(id) {
+			continue
+		}
+		if e.IconPNGPath != "" {
+			if info, err := os.Stat(e.IconPNGPath); err == nil && info.Size() <= maxIcon {
+				if raw, err := os.ReadFile(e.IconPNGPath); err == nil {
+					return raw, nil
+				}
+			}
+		}
+		return drawIcon(e.Slug)
+	}
+	return nil, evidence.Errorf(evidence.NotFound, "this host has no app with the id %d", id)
+}
+
+// drawIcon makes a portrait of 300x400 pixels, the shape that clients expect,
+// with a gradient whose colour comes from the slug.
+func drawIcon(slug string) ([]byte, error) {
+	const width, height = 300, 400
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(slug))
+	h := sum.Sum32()
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		shade := uint8(y * 120 / height)
+		row := color.RGBA{uint8(h)/2 + 127 - shade, uint8(h>>8)/2 + 127 - shade, uint8(h>>16)/2 + 127 - shade, 255}
+		for x := range width {
+			img.SetRGBA(x, y, row)
+		}
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		return nil, fmt.Errorf("draw box art: %w", err)
+	}
+	return out.Bytes(), nil
+}

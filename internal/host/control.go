@@ -1,0 +1,177 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/moonlight/control"
+	"github.com/kennel-stream/kennel/moonlight/enet"
+	"github.com/kennel-stream/kennel/moonlight/rtsp"
+)
+
+// accept decides on an ENet connection: the connect data names the link. A
+// client that presents none is taken only while it can be but one.
+func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
+	waiting := func(l *link) bool { return l.waitsForControl() }
+	l := h.links.find(func(l *link) bool { return l.connectData == r.Data && waiting(l) })
+	if l == nil && r.Data == 0 {
+		l = h.links.only(waiting)
+	}
+	if l == nil {
+		h.floods.add("control connection without a launch", r.Addr)
+		return nil, false
+	}
+	l.mu.Lock()
+	version := control.Legacy
+	if l.announced.EncryptionEnabled&rtsp.EncryptControl != 0 {
+		version = control.V2
+	}
+	l.mu.Unlock()
+	opener, err := control.NewOpener(l.key, control.Client, version)
+	if err != nil {
+		h.log.Error("control link refused", "session", l.session.ID(), "error", err)
+		return nil, false
+	}
+	sealer, err := control.NewSealer(l.key, control.Host, version)
+	if err != nil {
+		h.log.Error("control link refused", "session", l.session.ID(), "error", err)
+		return nil, false
+	}
+	l.session.Trace().Began(evidence.StageControl)
+	return &controlLink{host: h, link: l, opener: opener, sealer: sealer}, true
+}
+
+// waitsForControl reports whether the client has negotiated and has no control
+// link. The announce is only ever set once, before the client connects.
+func (l *link) waitsForControl() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.announced != nil && l.peer == nil && !l.isGone()
+}
+
+// controlLink handles the messages of one connected client. Its methods are
+// called on the goroutine of the ENet host and never block.
+type controlLink struct {
+	host    *Host
+	link    *link
+	opener  *control.Opener
+	sealer  *control.Sealer
+	buf     []byte
+	unknown atomic.Uint64
+}
+
+var _ enet.Handler = (*controlLink)(nil)
+
+// Connected makes the link the client's only one.
+func (c *controlLink) Connected(p *enet.Peer) {
+	l := c.link
+	l.mu.Lock()
+	if l.peer != nil || l.isGone() {
+		l.mu.Unlock()
+		p.Reset()
+		return
+	}
+	l.peer, l.sealer = p, c.sealer
+	l.mu.Unlock()
+	l.session.Trace().Done(evidence.StageControl)
+	go c.host.stream(l)
+}
+
+// Received opens a message and acts on it. What does not open is counted: a
+// flood of it must not flood the log.
+func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
+	m, err := c.opener.Open(c.buf[:0], payload)
+	if err != nil {
+		c.host.floods.add("control message refused: "+refusal(err), c.link.session.ID())
+		return
+	}
+	c.buf = m.Payload[:0]
+	switch m.Type {
+	case control.TypeRequestIDR, control.TypeInvalidateFrames:
+		c.link.stats.keyFrameRequests.Add(1)
+		c.link.session.Keyframe()
+	case control.TypeInput:
+		c.input(m.Payload)
+	}
+}
+
+// refusal is the kind of an error without its numbers, so that it can be counted.
+func refusal(err error) string {
+	for _, kind := range []error{control.ErrReplayed, control.ErrTooOld, control.ErrAuthentication, control.ErrMalformed} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return "unreadable"
+}
+
+func (c *controlLink) input(payload []byte) {
+	in, err := control.ParseInput(payload)
+	if err != nil {
+		c.host.floods.add("input packet refused", c.link.session.ID())
+		return
+	}
+	handled, err := forward(in, c.link.session.Display())
+	switch {
+	case err != nil:
+		c.host.floods.add("input did not reach the display", c.link.session.ID())
+	case !handled && c.unknown.Add(1) == 1:
+		c.link.session.Trace().Note(evidence.StageControl, "warning", "the client uses an input device that sessions do not have yet")
+	}
+}
+
+// Disconnected pauses the session: its app lives on for the client's return.
+func (c *controlLink) Disconnected(p *enet.Peer, reason enet.Reason) {
+	l := c.link
+	l.mu.Lock()
+	current := l.peer == p
+	l.mu.Unlock()
+	if !current {
+		return
+	}
+	if reason == enet.ReasonTimeout {
+		l.session.Trace().Failed(evidence.StageControl, evidence.FaultControlLost, "reason", reason.String())
+	} else {
+		l.session.Trace().Note(evidence.StageControl, "disconnected", reason.String())
+	}
+	c.host.links.drop(l)
+	// Pausing waits for the encoder's end, which this goroutine must not.
+	go l.session.Pause()
+}
+
+// sendControl seals a message and queues it for the client.
+func (l *link) sendControl(m control.HostMessage) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer == nil {
+		return enet.ErrPeerGone
+	}
+	sealed, err := l.sealer.Seal(l.sendBuf[:0], m.Type(), m.Append(nil))
+	if err != nil {
+		return err
+	}
+	l.sendBuf = sealed
+	return l.peer.Send(control.ChannelGeneric, enet.Reliable, sealed)
+}
+
+// farewell tells the client why its session ends, waits until it has heard,
+// and lets it go.
+func (l *link) farewell(ctx context.Context, end evidence.End) {
+	result := control.HRESULT(terminationFailed)
+	if end.Graceful() {
+		result = control.Graceful
+	}
+	if err := l.sendControl(control.Termination{Result: result}); err != nil {
+		return
+	}
+	l.mu.Lock()
+	peer := l.peer
+	l.mu.Unlock()
+	// A client that is gone does not confirm: ctx ends the wait.
+	_ = peer.Flushed(ctx)
+}
+
+// terminationFailed is E_FAIL: clients show it as the code of an error.
+const terminationFailed = 0x80004005

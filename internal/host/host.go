@@ -1,0 +1,213 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/internal/store"
+	"github.com/kennel-stream/kennel/moonlight/control"
+	"github.com/kennel-stream/kennel/moonlight/enet"
+	"github.com/kennel-stream/kennel/moonlight/gamestream"
+	"github.com/kennel-stream/kennel/moonlight/rtsp"
+)
+
+// Options are what a Host is made of.
+type Options struct {
+	Config config.Config
+	// Bound are the ports to listen on, Announced what clients are told.
+	Bound, Announced config.PortPlan
+	// UUID is how clients recognise the host across addresses.
+	UUID      string
+	Identity  *gamestream.Identity
+	Store     *store.Store
+	House     *session.House
+	Catalogue *Catalogue
+	Log       *slog.Logger
+}
+
+// Host serves Moonlight clients.
+type Host struct {
+	o      Options
+	log    *slog.Logger
+	pins   *pins
+	links  *links
+	floods *floods
+	api    *gamestream.Host
+
+	http, https, rtsp     net.Listener
+	video, control, audio *net.UDPConn
+	sender                *datagrams
+	streams               sync.WaitGroup
+}
+
+// New binds every port. The error names the port that is taken, and how to
+// choose another.
+func New(o Options) (*Host, error) {
+	h := &Host{o: o, log: o.Log, pins: newPINs(), links: newLinks(), floods: newFloods(o.Log)}
+	var err error
+	h.api, err = gamestream.NewHost(gamestream.HostConfig{
+		Identity: o.Identity, Backend: face{h}, Paired: storedClients{o.Store}, PINs: pinSource{h},
+		PINTimeout: o.Config.Limits.PairTimeout.Std(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := h.bind(); err != nil {
+		h.closeSockets()
+		return nil, err
+	}
+	h.sender = &datagrams{conn: h.video}
+	return h, nil
+}
+
+func (h *Host) bind() error {
+	for _, l := range []struct {
+		use  string
+		port int
+		to   *net.Listener
+	}{{"http", h.o.Bound.HTTP, &h.http}, {"https", h.o.Bound.HTTPS, &h.https}, {"rtsp", h.o.Bound.RTSP, &h.rtsp}} {
+		listener, err := net.Listen("tcp", net.JoinHostPort(h.o.Config.Listen.Address, strconv.Itoa(l.port)))
+		if err != nil {
+			return portError(l.use, "TCP", l.port, err)
+		}
+		*l.to = listener
+	}
+	for _, s := range []struct {
+		use  string
+		port int
+		to   **net.UDPConn
+	}{{"video", h.o.Bound.Video, &h.video}, {"control", h.o.Bound.Control, &h.control}, {"audio", h.o.Bound.Audio, &h.audio}} {
+		conn, err := net.ListenPacket("udp", net.JoinHostPort(h.o.Config.Listen.Address, strconv.Itoa(s.port)))
+		if err != nil {
+			return portError(s.use, "UDP", s.port, err)
+		}
+		udp := conn.(*net.UDPConn)
+		// The kernel caps these at its own limits.
+		_ = udp.SetReadBuffer(1 << 20)
+		_ = udp.SetWriteBuffer(4 << 20)
+		*s.to = udp
+	}
+	return nil
+}
+
+func portError(use, network string, port int, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return evidence.Errorf(evidence.Unavailable, "the %s port %d (%s) is in use by another program: stop it, or choose others with --port BASE or %s in [ports]", use, port, network, use)
+	}
+	return evidence.Errorf(evidence.Unavailable, "listen on the %s port %d (%s): %w", use, port, network, err)
+}
+
+func (h *Host) closeSockets() {
+	for _, l := range []net.Listener{h.http, h.https, h.rtsp} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+	for _, c := range []*net.UDPConn{h.video, h.control, h.audio} {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+}
+
+// Run serves until ctx ends or a listener fails. The caller ends the sessions
+// first (House.Close), so that their clients can still be told.
+func (h *Host) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	plain := gamestream.NewServer(h.api.HTTP(), nil)
+	secure := gamestream.NewServer(h.api.HTTPS(), h.api.TLSConfig())
+	for _, s := range []*http.Server{plain, secure} {
+		s.ErrorLog = slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)
+	}
+	links := enet.NewHost(h.control, enet.HostOptions{
+		MaxPeers: 256, MaxChannels: control.Channels, PeerTimeout: h.o.Config.Limits.ClientTimeout.Std(), Accept: h.accept,
+	})
+	negotiation := &rtsp.Server{
+		Keys: h.candidates, Handler: h.negotiate,
+		Report: func(remote netip.AddrPort, err error) { h.floods.add("rtsp: "+rtspRefusal(err), remote) },
+	}
+	var running sync.WaitGroup
+	serve := func(what string, f func() error) {
+		running.Go(func() {
+			if err := f(); err != nil && !errors.Is(err, http.ErrServerClosed) && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	serve("serve http", func() error { return plain.Serve(h.http) })
+	serve("serve https", func() error { return secure.ServeTLS(h.https, "", "") })
+	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.rtsp) })
+	serve("serve control", func() error { return links.Run(ctx) })
+	serve("receive video pings", func() error { return h.receivePings(h.video, (*link).pingFrom) })
+	serve("receive audio pings", func() error { return h.receivePings(h.audio, func(*link, netip.AddrPort) {}) })
+	running.Go(func() { h.floods.run(ctx) })
+	<-ctx.Done()
+	h.api.Close()
+	stop, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer done()
+	_, _ = plain.Shutdown(stop), secure.Shutdown(stop)
+	for _, l := range h.links.all() {
+		h.links.drop(l)
+	}
+	h.closeSockets()
+	running.Wait()
+	h.streams.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func rtspRefusal(err error) string {
+	for _, kind := range []error{rtsp.ErrReplay, rtsp.ErrNotDecrypted, rtsp.ErrTooLarge, rtsp.ErrMalformed} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return "connection ended without an answer"
+}
+
+// Pairings lists the clients that wait for their PIN.
+func (h *Host) Pairings() []Pairing { return h.pins.pending() }
+
+// AcceptPairing gives a waiting client its PIN. request may be empty while only
+// one waits.
+func (h *Host) AcceptPairing(pin, request string) (Pairing, error) { return h.pins.accept(pin, request) }
+
+// Network counts what was sent to a session's client.
+type Network struct {
+	Frames, Packets, Bytes, KeyFrames, KeyFrameRequests uint64
+	// RTT is that of the control link, 0 when it is not known.
+	RTT time.Duration
+}
+
+// Network returns the counters of a session's present link.
+func (h *Host) Network(sessionID string) (Network, bool) {
+	l := h.links.find(func(l *link) bool { return l.session.ID() == sessionID })
+	if l == nil {
+		return Network{}, false
+	}
+	n := Network{
+		Frames: l.stats.frames.Load(), Packets: l.stats.packets.Load(), Bytes: l.stats.bytes.Load(),
+		KeyFrames: l.stats.keyFrames.Load(), KeyFrameRequests: l.stats.keyFrameRequests.Load(),
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer != nil {
+		n.RTT = l.peer.RTT()
+	}
+	return n, true
+}

@@ -1,0 +1,50 @@
+package host
+
+import (
+	"github.com/kennel-stream/kennel/moonlight/control"
+)
+
+// inputSink is what of a session's display takes input.
+type inputSink interface {
+	Key(code uint16, pressed bool) error
+	MotionRelative(dx, dy int) error
+	MotionAbsolute(x, y, maxX, maxY uint16) error
+	Button(code uint16, pressed bool) error
+	Axis(vertical120, horizontal120 int) error
+	Text(s string) error
+}
+
+// forward gives one input packet to the display. It reports false for what no
+// device of the session takes yet: gamepads, touch and pen.
+func forward(in control.Input, to inputSink) (handled bool, err error) {
+	switch in := in.(type) {
+	case control.Key:
+		code, ok := control.VKToEvdev(in.VK)
+		if !ok {
+			return false, nil
+		}
+		return true, to.Key(code, in.Down)
+	case control.Text:
+		return true, to.Text(in.Text)
+	case control.MouseMove:
+		return true, to.MotionRelative(int(in.DX), int(in.DY))
+	case control.MousePosition:
+		return true, to.MotionAbsolute(clampCoordinate(in.X), clampCoordinate(in.Y), in.Width, in.Height)
+	case control.MouseButton:
+		code, ok := control.ButtonToEvdev(in.Button)
+		if !ok {
+			return false, nil
+		}
+		return true, to.Button(code, in.Down)
+	case control.Scroll:
+		// Moonlight scrolls up for positive amounts, Wayland down.
+		return true, to.Axis(-int(in.Amount), 0)
+	case control.HScroll:
+		return true, to.Axis(0, int(in.Amount))
+	case control.Haptics:
+		return true, nil
+	}
+	return false, nil
+}
+
+func clampCoordinate(v int16) uint16 { return uint16(max(v, 0)) }

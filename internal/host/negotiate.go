@@ -1,0 +1,176 @@
+package host
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/moonlight/rtsp"
+)
+
+// candidates are the launches whose client may knock at the RTSP port.
+func (h *Host) candidates() []rtsp.Candidate {
+	var all []rtsp.Candidate
+	for _, l := range h.links.all() {
+		if l.encrypted {
+			all = append(all, rtsp.Candidate{ID: l.ping, Key: l.key})
+		}
+	}
+	return all
+}
+
+// negotiate answers one request of a handshake.
+func (h *Host) negotiate(ctx context.Context, r *rtsp.Request) *rtsp.Response {
+	l := h.linkOf(r)
+	if l == nil {
+		h.floods.add("rtsp request without a launch", r.RemoteAddr)
+		return rtsp.NewResponse(rtsp.StatusNotFound)
+	}
+	switch r.Method {
+	case rtsp.MethodOptions:
+		l.session.Trace().Began(evidence.StageRTSP, "encrypted", strconv.FormatBool(l.encrypted))
+		return rtsp.NewResponse(rtsp.StatusOK)
+	case rtsp.MethodDescribe:
+		return h.describe()
+	case rtsp.MethodSetup:
+		return h.setup(l, r)
+	case rtsp.MethodAnnounce:
+		return h.announce(ctx, l, r)
+	case rtsp.MethodPlay:
+		return h.play(l)
+	}
+	return rtsp.NewResponse(rtsp.StatusNotImplemented)
+}
+
+// linkOf finds whose request it is: by the key that opened it, else by the
+// address that only this launch was told. Clients that want low-quality audio
+// hide that address; they are served while they can be but one.
+func (h *Host) linkOf(r *rtsp.Request) *link {
+	if r.Candidate != "" {
+		return h.links.find(func(l *link) bool { return l.ping == r.Candidate })
+	}
+	plain := func(l *link) bool { return !l.encrypted }
+	if r.LowQualityAudio() {
+		return h.links.only(plain)
+	}
+	host := r.Header.Get(rtsp.HeaderHost)
+	return h.links.find(func(l *link) bool { return plain(l) && isAddress(host, l.address) })
+}
+
+// describe tells what streams the host can make.
+func (h *Host) describe() *rtsp.Response {
+	d := rtsp.Describe{EncryptionSupported: rtsp.EncryptControl}
+	switch h.o.Config.Video.Encryption {
+	case config.EncryptionOptional:
+		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
+	case config.EncryptionRequired:
+		// Clients heed a request only for what is supported as well.
+		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
+		d.EncryptionRequested |= rtsp.EncryptVideo | rtsp.EncryptAudio
+	}
+	text, err := d.Append(nil)
+	if err != nil {
+		h.log.Error("describe", "error", err)
+		return rtsp.NewResponse(rtsp.StatusInternalError)
+	}
+	res := rtsp.NewResponse(rtsp.StatusOK)
+	res.Payload = text
+	return res
+}
+
+func (h *Host) setup(l *link, r *rtsp.Request) *rtsp.Response {
+	res := rtsp.NewResponse(rtsp.StatusOK)
+	res.Header.Add(rtsp.HeaderSession, rtsp.FormatSession(l.ping, 90*time.Second))
+	switch rtsp.StreamOf(r.Target) {
+	case rtsp.StreamAudio:
+		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Audio)))
+		res.Header.Add(rtsp.HeaderPingPayload, l.ping)
+	case rtsp.StreamVideo:
+		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Video)))
+		res.Header.Add(rtsp.HeaderPingPayload, l.ping)
+	case rtsp.StreamControl:
+		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Control)))
+		res.Header.Add(rtsp.HeaderConnectData, rtsp.FormatConnectData(l.connectData))
+	default:
+		return rtsp.NewResponse(rtsp.StatusNotFound)
+	}
+	return res
+}
+
+// announce takes what the client decided on and starts the encoder for it.
+func (h *Host) announce(ctx context.Context, l *link, r *rtsp.Request) *rtsp.Response {
+	a, err := rtsp.ParseAnnounce(r.Payload)
+	if err == nil {
+		err = h.checkAnnounce(a)
+	}
+	if err != nil {
+		l.session.Trace().Failed(evidence.StageRTSP, "", "error", err.Error())
+		h.log.Warn("announce refused", "session", l.session.ID(), "error", err)
+		return rtsp.NewResponse(rtsp.StatusBadRequest)
+	}
+	l.mu.Lock()
+	again := l.announced != nil
+	if !again {
+		l.announced = a
+	}
+	l.mu.Unlock()
+	if again {
+		return rtsp.NewResponse(rtsp.StatusBadRequest)
+	}
+	err = l.session.Prepare(ctx, session.Stream{
+		Width: a.Width, Height: a.Height, FPS: a.FPS,
+		BitrateKbps: h.bitrate(a), Slices: max(1, a.SlicesPerFrame),
+	})
+	if err != nil {
+		h.log.Warn("stream refused", "session", l.session.ID(), "error", err)
+		return rtsp.NewResponse(rtsp.StatusUnavailable)
+	}
+	return rtsp.NewResponse(rtsp.StatusOK)
+}
+
+func (h *Host) checkAnnounce(a *rtsp.Announce) error {
+	if err := h.checkMode(a.Width, a.Height, a.FPS); err != nil {
+		return err
+	}
+	switch {
+	case a.Format != rtsp.H264 || a.HDR || a.Chroma444:
+		// DESCRIBE offered H.264 in 8 bit only: this client does not heed it.
+		return evidence.Errorf(evidence.Invalid, "the client wants a format that was not offered (format %d, hdr %t, 4:4:4 %t)", a.Format, a.HDR, a.Chroma444)
+	case h.o.Config.Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptVideo == 0:
+		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt video, which this host requires")
+	}
+	return nil
+}
+
+// Bounds of the video's bit rate in kbit/s.
+const (
+	minBitrate = 500
+	maxBitrate = 150_000
+)
+
+// bitrate is what is left for the encoder of the rate that the user chose: the
+// client has taken off 20 % for error correction already.
+func (h *Host) bitrate(a *rtsp.Announce) int {
+	kbps := a.BitrateKbps
+	if kbps == 0 {
+		kbps = a.ConfiguredBitrateKbps * 80 / 100
+	}
+	if limit := h.o.Config.Video.BitrateMaxKbps; limit > 0 {
+		kbps = min(kbps, limit)
+	}
+	return min(max(kbps, minBitrate), maxBitrate)
+}
+
+func (h *Host) play(l *link) *rtsp.Response {
+	l.mu.Lock()
+	ready := l.announced != nil
+	l.mu.Unlock()
+	if !ready {
+		return rtsp.NewResponse(rtsp.StatusBadRequest)
+	}
+	l.session.Trace().Done(evidence.StageRTSP)
+	return rtsp.NewResponse(rtsp.StatusOK)
+}

@@ -1,0 +1,119 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/store"
+)
+
+// Recorder writes the events of all sessions to the log and the store. Events
+// come in by Record, which never blocks; one goroutine (Run) writes them.
+type Recorder struct {
+	store *store.Store
+	log   *slog.Logger
+	queue chan evidence.Event
+
+	mu   sync.Mutex // covers lost
+	lost int
+}
+
+// recorderQueue is how many events may wait for the database. A session has
+// some twenty in its whole life.
+const recorderQueue = 4096
+
+// NewRecorder returns a Recorder; Run must be called.
+func NewRecorder(s *store.Store, log *slog.Logger) *Recorder {
+	return &Recorder{store: s, log: log, queue: make(chan evidence.Event, recorderQueue)}
+}
+
+// Record is an evidence.Sink.
+func (r *Recorder) Record(e evidence.Event) {
+	level := slog.LevelInfo
+	switch {
+	case e.Kind == evidence.Failed:
+		level = slog.LevelError
+	case e.Fault != "":
+		level = slog.LevelWarn
+	}
+	attrs := []any{"session", e.Session, "stage", string(e.Stage)}
+	if e.Fault != "" {
+		attrs = append(attrs, "fault", string(e.Fault))
+		if f, ok := evidence.LookupFault(e.Fault); ok {
+			attrs = append(attrs, "meaning", f.Meaning)
+		}
+	}
+	for name, value := range e.Attrs {
+		if value != "" {
+			attrs = append(attrs, name, value)
+		}
+	}
+	r.log.Log(context.Background(), level, string(e.Stage)+" "+string(e.Kind), attrs...)
+	select {
+	case r.queue <- e:
+	default:
+		r.mu.Lock()
+		r.lost++
+		r.mu.Unlock()
+	}
+}
+
+// Run stores events until ctx ends, and then what is still queued.
+func (r *Recorder) Run(ctx context.Context) {
+	for {
+		select {
+		case e := <-r.queue:
+			r.keep(e)
+		case <-ctx.Done():
+			for {
+				select {
+				case e := <-r.queue:
+					r.keep(e)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// keep stores one event, and with the first and last of a session its entry in
+// the history. The first event carries app and client.
+func (r *Recorder) keep(e evidence.Event) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := r.write(ctx, e); err != nil {
+		r.log.Error("an event was not stored", "session", e.Session, "stage", string(e.Stage), "error", err)
+	}
+	r.mu.Lock()
+	lost := r.lost
+	r.lost = 0
+	r.mu.Unlock()
+	if lost > 0 {
+		r.log.Error("events were not stored: the database is too slow", "lost", lost)
+	}
+}
+
+func (r *Recorder) write(ctx context.Context, e evidence.Event) error {
+	if e.Seq == 1 {
+		begin := store.Session{ID: e.Session, Client: e.Attrs["client"], App: e.Attrs["slug"], Title: e.Attrs["app"], Started: e.Wall}
+		if err := r.store.BeginSession(ctx, begin); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if err := r.store.AppendEvents(ctx, e.Session, []store.Event{{Seq: int64(e.Seq), JSON: raw}}); err != nil {
+		return err
+	}
+	if e.Kind == evidence.Ended {
+		return r.store.EndSession(ctx, e.Session, e.Wall, e.Attrs["end"], nil)
+	}
+	return nil
+}

@@ -126,7 +126,7 @@ func (h *Host) announce(ctx context.Context, l *link, r *rtsp.Request) *rtsp.Res
 	})
 	if err != nil {
 		h.log.Warn("stream refused", "session", l.session.ID(), "error", err)
-		return rtsp.NewResponse(rtsp.StatusUnavailable)
+		return rtsp.NewResponse(rtsp.StatusServiceUnavailable)
 	}
 	return rtsp.NewResponse(rtsp.StatusOK)
 }

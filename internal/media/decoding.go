@@ -81,7 +81,8 @@ const defaultWait = 10 * time.Second
 // Decode decodes one access unit and calls each for every picture that comes
 // out, in display order; the picture is valid during the call. None comes out
 // of an access unit that is damaged or before the first key frame, which is no
-// error. After an error the Decoding is of no more use.
+// error; openh264dec gives the pictures of Main and High profile one access
+// unit late. After an error the Decoding is of no more use.
 func (d *Decoding) Decode(ctx context.Context, au []byte, sequence uint64, each func(*Picture)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -37,16 +36,16 @@ const frameSpacing = 10 * time.Millisecond
 const maxInside = 64
 
 func newDecoding(element string, stream net.Conn) (*decoding, error) {
-	codec := "openh264dec name=codec"
+	// openh264dec wants to be told a profile, and decodes what comes.
+	caps, codec := "video/x-h264,stream-format=byte-stream,alignment=au,profile=high", "openh264dec name=codec"
 	if element == "avdec_h264" {
 		codec = "avdec_h264 name=codec max-threads=1 output-corrupt=false"
 	}
-	head := "capsfilter name=head caps=video/x-h264,stream-format=byte-stream,alignment=au"
-	pipe, err := newPipeline(head + " ! " + codec + " ! videoconvert ! video/x-raw,format=I420 ! appsink name=sink sync=false async=false enable-last-sample=false")
+	pipe, err := newPipeline("capsfilter name=head ! " + codec + " ! videoconvert ! video/x-raw,format=I420 ! appsink name=sink sync=false async=false enable-last-sample=false")
 	if err != nil {
 		return nil, err
 	}
-	if err := pipe.setCaps("video/x-h264,stream-format=byte-stream,alignment=au,framerate=60/1", true); err != nil {
+	if err := pipe.setCaps(caps+",framerate=60/1", true); err != nil {
 		pipe.close()
 		return nil, err
 	}
@@ -83,15 +82,24 @@ func (d *decoding) decode(f *ipc.Frame) error {
 			clear(d.sequences)
 		}
 		d.sequences[pts] = f.Sequence
-		// A damaged unit is refused with an error now and then; what follows decodes.
-		if err := d.pipe.push(bufferOf(f.Data), time.Duration(pts), frameSpacing); err != nil && !errors.Is(err, errPipeline) {
+		// A damaged unit is refused now and then; what follows decodes. Only a
+		// pipeline that does not fit together is beyond hope.
+		if err := d.pipe.push(bufferOf(f.Data), time.Duration(pts), frameSpacing); errors.Is(err, errNotNegotiated) {
+			return err
+		}
+		if err := d.drain(); err != nil {
 			return err
 		}
 	}
+	return d.write(&ipc.Frame{Sequence: f.Sequence, Done: monotonic()})
+}
+
+// drain writes every picture that the decoder has ready.
+func (d *decoding) drain() error {
 	for {
 		sample := d.pipe.pull(0)
 		if sample == 0 {
-			break
+			return nil
 		}
 		err := d.answer(sample)
 		freeSample(sample)
@@ -99,7 +107,6 @@ func (d *decoding) decode(f *ipc.Frame) error {
 			return err
 		}
 	}
-	return d.write(&ipc.Frame{Sequence: f.Sequence, Done: monotonic()})
 }
 
 func (d *decoding) answer(sample uintptr) error {
@@ -121,12 +128,7 @@ func (d *decoding) answer(sample uintptr) error {
 	})
 }
 
-func (d *decoding) write(f *ipc.Frame) error {
-	if err := d.writer.Write(readerTimeout, f); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return nil
-}
+func (d *decoding) write(f *ipc.Frame) error { return d.writer.Write(readerTimeout, f) }
 
 // size reads a picture's size from its caps.
 func (d *decoding) size(sample uintptr) (width, height int, err error) {

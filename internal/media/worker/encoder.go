@@ -58,24 +58,31 @@ func encoderPipeline(spec *media.EncodeSpec, element string, cpus int) string {
 		codec = openh264(spec)
 	}
 	return fmt.Sprintf("videoconvertscale name=head n-threads=%d add-borders=true ! %s ! %s ! %s ! appsink name=sink sync=false async=false max-buffers=8 enable-last-sample=false",
-		min(cpus, 4), raw, codec, coded)
+		converterThreads(cpus), raw, codec, coded)
 }
 
+// converterThreads is 1 on small machines: there the second thread waits for
+// the app's, and the frame for it.
+func converterThreads(cpus int) int { return min(max(1, cpus/2), 4) }
+
 // superfastLimit is the rate of macroblocks, per slice thread, up to which x264
-// keeps up with the preset superfast on busy pictures: 1280x720 at 60.
-const superfastLimit = 80 * 45 * 60
+// keeps up with the preset superfast when every pixel moves: 1280x720 at 30.
+// Above it the preset is ultrafast.
+const superfastLimit = 80 * 45 * 30
 
 // x264 sets up x264enc. The reservoir (VBV) of two frames bounds every frame,
 // key frames too. With zerolatency x264 takes the frame rate as constant, so
 // that a frame after a pause gets no more than any other.
+//
+// Threads without added latency are one per slice, in both senses: with more
+// slices than threads x264 makes only as many slices as threads.
 func x264(spec *media.EncodeSpec, cpus int) string {
-	slices := max(spec.Slices, 1)
-	threads := min(slices, cpus)
+	threads := max(spec.Slices, 1)
 	preset := "superfast"
-	if macroblocks := (spec.Width + 15) / 16 * ((spec.Height + 15) / 16); macroblocks*spec.FPSNum/spec.FPSDen > superfastLimit*threads {
+	if macroblocks := (spec.Width + 15) / 16 * ((spec.Height + 15) / 16); macroblocks*spec.FPSNum/spec.FPSDen > superfastLimit*min(threads, cpus) {
 		preset = "ultrafast"
 	}
-	options := fmt.Sprintf("slices=%d:scenecut=0:force-cfr=1", slices)
+	options := fmt.Sprintf("slices=%d:scenecut=0:force-cfr=1", threads)
 	return fmt.Sprintf("x264enc name=codec speed-preset=%s tune=zerolatency bitrate=%d vbv-buf-capacity=%d key-int-max=2147483647 bframes=0 aud=false byte-stream=true insert-vui=true intra-refresh=false threads=%d sliced-threads=%t option-string=%q",
 		preset, spec.BitrateKbps, reservoir(spec), threads, threads > 1, options)
 }

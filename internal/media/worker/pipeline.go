@@ -10,18 +10,24 @@ import (
 // Constants of gst/gstelement.h, gst/gstpad.h, gst/gstmessage.h, gst/gstformat.h
 // and gst/video/video-format.h.
 const (
+	flowRefused     = -4 // GST_FLOW_NOT_NEGOTIATED
 	stateNull       = 1
 	statePlaying    = 4
 	padSource       = 1
-	messageEOSOrErr = 1 | 2
+	messageError    = 2
+	messageAny      = 0xffffffff
 	formatTime      = 3
 	clockTimeNone   = ^uint64(0)
 	memoryReadOnly  = 2
 	videoFormatBGRx = 8
 )
 
-// errPipeline means that GStreamer refused a pipeline or a buffer.
-var errPipeline = errors.New("GStreamer pipeline failed")
+var (
+	// errPipeline means that GStreamer refused a pipeline or a buffer.
+	errPipeline = errors.New("GStreamer pipeline failed")
+	// errNotNegotiated means that elements cannot agree on what they pass on.
+	errNotNegotiated = errors.New("elements do not fit together")
+)
 
 // pipeline is a chain of elements from one named "head" to an appsink named
 // "sink". There is no source element: push runs the whole chain in the calling
@@ -33,6 +39,7 @@ type pipeline struct {
 	codec              uintptr // the element named "codec"
 	codecSource        uintptr // its source pad
 	scratch            unsafe.Pointer
+	pushed             int
 }
 
 // newPipeline makes a pipeline from gst-launch syntax and sets it playing.
@@ -129,10 +136,33 @@ func (p *pipeline) forceKey() {
 // push runs a buffer, which it takes over, through the chain.
 func (p *pipeline) push(buffer uintptr, pts, duration time.Duration) error {
 	setTimes(buffer, uint64(pts), uint64(duration))
-	if flow := int32(call(gst.padPush, p.input, buffer)); flow != 0 {
-		return p.failure(fmt.Sprintf("took no buffer (flow %d)", flow))
+	flow := int32(call(gst.padPush, p.input, buffer))
+	if flow == 0 {
+		if p.pushed++; p.pushed%messageInterval == 0 {
+			p.discardMessages()
+		}
+		return nil
 	}
-	return nil
+	err := p.failure(fmt.Sprintf("took no buffer (flow %d)", flow))
+	p.discardMessages()
+	if flow == flowRefused {
+		return fmt.Errorf("%w: %w", errNotNegotiated, err)
+	}
+	return err
+}
+
+// messageInterval is how many buffers may pass until warnings are thrown away.
+const messageInterval = 64
+
+// discardMessages empties the bus, on which elements pile up what nobody reads.
+func (p *pipeline) discardMessages() {
+	for {
+		message := call(gst.busPopFiltered, p.bus, messageAny)
+		if message == 0 {
+			return
+		}
+		call(gst.miniObjectUnref, message)
+	}
 }
 
 // pull returns what came out, 0 when nothing does within wait. The caller
@@ -145,7 +175,7 @@ func freeSample(sample uintptr) { call(gst.miniObjectUnref, sample) }
 
 // failure is an error with the first reason on the bus.
 func (p *pipeline) failure(what string) error {
-	message := call(gst.busPopFiltered, p.bus, messageEOSOrErr)
+	message := call(gst.busPopFiltered, p.bus, messageError)
 	if message == 0 {
 		return fmt.Errorf("%w: it %s", errPipeline, what)
 	}

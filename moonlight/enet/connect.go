@@ -9,6 +9,7 @@ import (
 type place struct {
 	peer                  *Peer
 	inSession, outSession uint8
+	late                  *late
 }
 
 // receiveRequest answers a datagram that comes from nobody known.
@@ -88,7 +89,7 @@ func (h *Host) newPeer(index int, handler Handler, addr netip.AddrPort, s state)
 	p.shared.addr = addr
 	p.mtu = h.options.MTU
 	p.window = maximumWindow
-	h.places[index].peer = p
+	h.places[index].peer, h.places[index].late = p, nil
 	h.count.peers.Add(1)
 	return p
 }

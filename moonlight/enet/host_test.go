@@ -2,11 +2,19 @@ package enet
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // event is a call of a Handler.
 type event struct {
@@ -136,5 +144,138 @@ func TestHostAndClientOverLoopback(t *testing.T) {
 	}
 	if err := p.Send(0, Reliable, nil); err != ErrPeerGone {
 		t.Errorf("sending to a peer that is gone gives %v", err)
+	}
+}
+
+// echo sends back what it gets, by the way it came.
+type echo struct{ nobody }
+
+func (echo) Received(p *Peer, channel uint8, payload []byte) {
+	_ = p.Send(channel, Reliable, payload) // the test counts what comes back
+}
+
+func TestHundredPeersOnOneSocket(t *testing.T) {
+	const peers, messages = 100, 20
+	conn := listen(t)
+	h := startHost(t, conn, HostOptions{MaxPeers: peers, Accept: acceptAll(echo{})})
+	var all errgroup.Group
+	for i := range peers {
+		clientConn := listen(t)
+		all.Go(func() error {
+			calls := make(recorder, 2*messages)
+			c, err := Dial(t.Context(), clientConn, addrOf(conn), DialOptions{Data: uint32(i)}, calls)
+			if err != nil {
+				return err
+			}
+			<-calls
+			for n := range messages {
+				if err := c.Send(uint8(i%48), Reliable, []byte{byte(i), byte(n)}); err != nil {
+					return err
+				}
+			}
+			for n := range messages {
+				if e := <-calls; e.payload != string([]byte{byte(i), byte(n)}) {
+					return fmt.Errorf("peer %d got %x as message %d", i, e.payload, n)
+				}
+			}
+			c.Disconnect(0)
+			<-c.Done()
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if s := h.Stats(); s.Full+s.UnknownPeer+s.Rejected+s.Malformed != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestRoamingOverLoopback(t *testing.T) {
+	server := make(recorder, 8)
+	conn := listen(t)
+	startHost(t, conn, HostOptions{Accept: acceptAll(server)})
+	first, second := listen(t), listen(t)
+	c := dial(t, first, addrOf(conn), DialOptions{}, make(recorder, 8))
+	p := server.next(t).peer
+	// One unreliable message with the peer's id and session, from another port.
+	datagram := []byte{0, 0, commandUnreliable, 1, 0, 0, 0, 1, 0, 2, 'h', 'i'}
+	if _, err := second.WriteToUDPAddrPort(datagram, addrOf(conn)); err != nil {
+		t.Fatal(err)
+	}
+	if e := server.next(t); e.payload != "hi" || p.Addr() != addrOf(second) {
+		t.Errorf("host heard %+v, and has the peer at %v", e, p.Addr())
+	}
+	if err := c.Send(0, Reliable, []byte("home")); err != nil {
+		t.Fatal(err)
+	}
+	if e := server.next(t); e.payload != "home" || p.Addr() != addrOf(first) {
+		t.Errorf("host heard %+v, and has the peer at %v", e, p.Addr())
+	}
+}
+
+func TestHostEndsWithItsPeersAndItsSocket(t *testing.T) {
+	server, client := make(recorder, 8), make(recorder, 8)
+	conn := listen(t)
+	h := NewHost(conn, HostOptions{Accept: acceptAll(server)})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	dial(t, listen(t), addrOf(conn), DialOptions{}, client)
+	server.next(t)
+	client.next(t)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if e := server.next(t); e.reason != ReasonClosed {
+		t.Errorf("host heard %+v", e)
+	}
+	if e := client.next(t); e.reason != ReasonRemote {
+		t.Errorf("client heard %+v", e)
+	}
+	if err := h.Run(t.Context()); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second Run gives %v", err)
+	}
+	// The socket is still usable, until it is closed under a host.
+	again := NewHost(conn, HostOptions{})
+	go func() { done <- again.Run(t.Context()) }()
+	conn.Close()
+	if err := <-done; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("with its socket closed, Run gives %v", err)
+	}
+}
+
+func TestSteadyTrafficAllocatesNothing(t *testing.T) {
+	h := NewHost(nil, HostOptions{Accept: acceptAll(nobody{})})
+	sent := 0
+	h.write = func([]byte, netip.AddrPort) error { sent++; return nil }
+	connect, ack := decode(t, goldenConnect), decode(t, goldenAck)
+	h.receive(0, stranger, connect)
+	h.serve(0)
+	h.receive(0, stranger, ack)
+	p := h.places[0].peer
+	in := []byte{0x80, 0, 0, 1, 0x86, 1, 0, 0, 0, 2, 'h', 'i'}
+	acknowledge := []byte{0, 0, 1, 1, 0, 0, 0, 0, 0, 0}
+	number := uint16(0)
+	payload := make([]byte, 60)
+	turn := func() {
+		number++
+		binary.BigEndian.PutUint16(in[6:], number)
+		binary.BigEndian.PutUint16(acknowledge[6:], number)
+		if err := p.Send(1, Reliable, payload); err != nil {
+			t.Fatal(err)
+		}
+		h.receive(time.Millisecond, stranger, in)
+		h.collect(time.Millisecond)
+		h.serve(time.Millisecond)
+		h.receive(time.Millisecond, stranger, acknowledge)
+	}
+	turn()
+	if allocs := testing.AllocsPerRun(500, turn); allocs != 0 {
+		t.Errorf("%v allocations for a message each way", allocs)
+	}
+	if sent < 500 || len(p.unacked) != 0 {
+		t.Errorf("%d datagrams sent, %d messages unacknowledged", sent, len(p.unacked))
 	}
 }

@@ -21,7 +21,7 @@ func (h *Host) receive(now time.Duration, from netip.AddrPort, data []byte) {
 	}
 	p := h.lookup(head)
 	if p == nil {
-		h.count.unknownPeer.Add(1)
+		h.receiveLate(now, from, head, commands)
 		return
 	}
 	// A peer may change its address, since a NAT can move it at any time. While a
@@ -88,8 +88,8 @@ func (p *Peer) receiveCommand(in *arrival, c *command) bool {
 	case c.id == commandDisconnect:
 		p.receiveDisconnect(in, c)
 		return true
-	case p.state == accepting:
-		// The other end sends before we know that it exists; it will do so again.
+	}
+	if p.state == accepting && !p.confirmedBy(c) {
 		return false
 	}
 	switch c.id {
@@ -101,6 +101,20 @@ func (p *Peer) receiveCommand(in *arrival, c *command) bool {
 		p.host.count.fragments.Add(1)
 	}
 	return false
+}
+
+// confirmedBy takes a command under the new session id as the acknowledgement of
+// our answer, whose own may be lost: waiting for the next would hold up what the
+// client says first. Our answer stays unacknowledged, and so is repeated, until
+// its acknowledgement comes.
+func (p *Peer) confirmedBy(c *command) bool {
+	switch c.id {
+	case commandReliable, commandUnreliable, commandUnsequenced:
+		if int(c.channel) < len(p.channels) {
+			p.becomeConnected()
+		}
+	}
+	return p.state == connected
 }
 
 func (p *Peer) receiveMessage(c *command) bool {
@@ -165,5 +179,30 @@ func (p *Peer) receiveDisconnect(in *arrival, c *command) {
 		p.unacked, p.pending = nil, queue{}
 		p.flush(in.now)
 	}
+	p.host.places[p.index].late = &late{p, in.now + linger}
 	p.end(reason)
+}
+
+// late is a peer that has disconnected, kept for the case that it asks again
+// because our acknowledgement was lost.
+type late struct {
+	*Peer
+	until time.Duration
+}
+
+// receiveLate acknowledges a repeated DISCONNECT of a peer that is gone. All
+// else for peers that are not there is dropped.
+func (h *Host) receiveLate(now time.Duration, from netip.AddrPort, head header, commands []byte) {
+	c, _, err := nextCommand(commands)
+	if err == nil && c.id == commandDisconnect && c.flags&flagAcknowledge != 0 && int(head.peerID) < len(h.places) {
+		at := &h.places[head.peerID]
+		if l := at.late; at.peer == nil && l != nil && now < l.until && head.session == l.inSession && from == l.addr {
+			w := h.begin(l.Peer, now)
+			w.acknowledge(acknowledgement{c.channel, c.sequence, head.sentTime})
+			w.finish()
+			h.count.duplicates.Add(1)
+			return
+		}
+	}
+	h.count.unknownPeer.Add(1)
 }

@@ -114,9 +114,23 @@ func TestRunesOfAUSKeyboard(t *testing.T) {
 		vk    uint8
 		shift bool
 	}{
-		{'a', 'A', false}, {'A', 'A', true}, {'1', '1', false}, {'!', '1', true}, {')', '0', true}, {'(', '9', true},
-		{';', 0xBA, false}, {'"', 0xDE, true}, {'?', 0xBF, true}, {'~', 0xC0, true}, {'|', 0xDC, true}, {'\n', 0x0D, false},
-		{'<', 0xBC, true}, {'_', 0xBD, true}, {'+', 0xBB, true}, {'{', 0xDB, true}, {'>', 0xBE, true},
+		{'a', 'A', false},
+		{'A', 'A', true},
+		{'1', '1', false},
+		{'!', '1', true},
+		{')', '0', true},
+		{'(', '9', true},
+		{';', 0xBA, false},
+		{'"', 0xDE, true},
+		{'?', 0xBF, true},
+		{'~', 0xC0, true},
+		{'|', 0xDC, true},
+		{'\n', 0x0D, false},
+		{'<', 0xBC, true},
+		{'_', 0xBD, true},
+		{'+', 0xBB, true},
+		{'{', 0xDB, true},
+		{'>', 0xBE, true},
 	} {
 		if vk, shift, ok := RuneToVK(test.r); !ok || vk != test.vk || shift != test.shift {
 			t.Errorf("%q is virtual key %#x, shift %v", test.r, vk, shift)

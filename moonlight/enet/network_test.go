@@ -145,7 +145,7 @@ func TestUnreliableOverABadLink(t *testing.T) {
 func TestSilentPeerIsLostAfterTheTimeout(t *testing.T) {
 	n := newNetwork(1)
 	inVirtualTime(t, n, DialOptions{}, func(t *testing.T, j *joined) {
-		time.Sleep(3 * time.Second) // virtual: pings keep the peer
+		<-time.After(3 * time.Second) // of virtual time: pings keep the peer
 		if len(j.server) != 0 {
 			t.Fatalf("an idle peer heard %+v", <-j.server)
 		}

@@ -62,17 +62,19 @@ func Start(ctx context.Context, spawner *process.Spawner, o Options) (*Display, 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = listener.Close() }()
 	conn, child, err := ipc.Pair()
 	if err != nil {
+		_ = listener.Close()
 		return nil, fmt.Errorf("start display: %w", err)
 	}
-	defer func() { _ = child.Close() }()
 	proc, err := spawner.Start(ctx, process.Spec{
 		Name: "display", Path: o.Executable, Args: []string{"display"}, Env: o.Env, Dir: "/",
 		Files: []*os.File{child, listener}, Stdout: o.Stderr, Stderr: o.Stderr,
 		Credential: o.Credential, Group: o.Group,
 	})
+	// Only the child may hold its ends: their closing tells that it is gone.
+	_ = listener.Close()
+	_ = child.Close()
 	if err != nil {
 		_ = conn.Close()
 		_ = os.Remove(o.SocketPath)

@@ -3,6 +3,7 @@
 package compositor
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -72,7 +73,8 @@ func startSessionRate(t testing.TB, width, height int, clk clock, milliHz int) *
 		t.Fatal(err)
 	}
 	go func() {
-		err := serve(t.Context(), conn, listener, clk)
+		// Not the test's context, which ends before its cleanups run.
+		err := serve(context.Background(), conn, listener, clk)
 		_ = conn.Close()
 		s.result <- err
 	}()

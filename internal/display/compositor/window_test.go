@@ -64,6 +64,7 @@ func TestAttachNullUnmaps(t *testing.T) {
 	s.sink.until("gone", func() bool { return s.sink.at(1, 1) == 0xff000000 })
 	// It may map again, beginning with an initial commit.
 	c.send(w.surface, 6)
+	w.ack() // an older one, that told the window to be active
 	w.ack()
 	w.show()
 	s.sink.until("back", func() bool { return s.sink.at(1, 1) == 0xff0000ff })

@@ -125,15 +125,20 @@ type window interface {
 	unmapped()
 }
 
+// configure is a configure event that was sent. One of an earlier life of the
+// window may still be acked, but does not count.
+type configure struct{ serial, life uint32 }
+
 // xdgSurface is an xdg_surface.
 type xdgSurface struct {
 	base       *wmBase
 	surface    *surface
 	res        *wlserver.XdgSurface
 	window     window
-	serials    []uint32 // configure events not yet acked, oldest first
-	started    bool     // the initial commit was answered
-	configured bool     // a configure was acked
+	serials    []configure // not yet acked, oldest first
+	life       uint32      // counts how often the window was mapped anew
+	started    bool        // the initial commit was answered
+	configured bool        // a configure was acked
 	isMapped   bool
 
 	geometry    region.Rect // window geometry; empty: the whole surface tree
@@ -173,7 +178,8 @@ func (x *xdgSurface) reset() {
 		x.window.unmapped()
 		x.surface.c.restack()
 	}
-	x.started, x.configured, x.serials = false, false, nil
+	x.started, x.configured = false, false
+	x.life++
 }
 
 // frame is the window geometry in surface coordinates.
@@ -191,7 +197,7 @@ func (x *xdgSurface) send() {
 	if len(x.serials) >= maxSerials {
 		x.serials = slices.Delete(x.serials, 0, 1)
 	}
-	x.serials = append(x.serials, serial)
+	x.serials = append(x.serials, configure{serial, x.life})
 	x.res.SendConfigure(serial)
 }
 
@@ -272,11 +278,11 @@ func (x *xdgSurface) AckConfigure(r *wlserver.XdgSurface, serial uint32) {
 		r.PostError(wlserver.XdgSurfaceErrorNotConstructed, "ack before get_toplevel or get_popup")
 		return
 	}
-	at := slices.Index(x.serials, serial)
+	at := slices.IndexFunc(x.serials, func(s configure) bool { return s.serial == serial })
 	if at < 0 {
 		r.PostError(wlserver.XdgSurfaceErrorInvalidSerial, "serial %d was not sent or is acked already", serial)
 		return
 	}
+	x.configured = x.configured || x.serials[at].life == x.life
 	x.serials = slices.Delete(x.serials, 0, at+1)
-	x.configured = true
 }

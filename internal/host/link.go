@@ -88,7 +88,9 @@ func (l *link) isGone() bool {
 // pingFrom notes where the client's video pings come from.
 func (l *link) pingFrom(addr netip.AddrPort) {
 	if at := l.video.Load(); at == nil || *at != addr {
-		l.video.Store(&addr)
+		// A copy of its own, so that only a changed address allocates.
+		moved := addr
+		l.video.Store(&moved)
 	}
 	if l.pinged.CompareAndSwap(false, true) {
 		close(l.firstPing)

@@ -1,0 +1,151 @@
+package host
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/moonlight/control"
+	"github.com/kennel-stream/kennel/moonlight/rtsp"
+)
+
+func testLink(t *testing.T, s *session.Session, client string, encrypted bool) *link {
+	t.Helper()
+	l, err := newLink(s, client, [16]byte{1}, -5, encrypted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLinksAreToldApart(t *testing.T) {
+	a, b := testLink(t, nil, "a", false), testLink(t, nil, "b", true)
+	if a.ping == b.ping || len(a.ping) != 16 || a.connectData == b.connectData || a.connectData == 0 || a.address == b.address {
+		t.Errorf("links share a secret: %+v %+v", a.ping, b.ping)
+	}
+	if !netip.MustParsePrefix("240.0.0.0/4").Contains(a.address) {
+		t.Errorf("address %v could be a real host", a.address)
+	}
+}
+
+// TestLinksOfOneSession: links are kept by session, so a session without id
+// stands for one.
+func TestANewLinkClosesTheOldOne(t *testing.T) {
+	ls := newLinks()
+	s := &session.Session{}
+	a, b := testLink(t, s, "a", true), testLink(t, s, "a", true)
+	ls.put(a)
+	ls.put(b)
+	if !a.isGone() || b.isGone() || ls.pinged([]byte(a.ping)) != nil || ls.pinged([]byte(b.ping)) != b {
+		t.Error("the old link still counts")
+	}
+	ls.drop(a)
+	if len(ls.all()) != 1 {
+		t.Error("dropping the old link dropped the new one")
+	}
+	ls.drop(b)
+	if len(ls.all()) != 0 || !b.isGone() || ls.pinged([]byte(b.ping)) != nil {
+		t.Error("a dropped link is still there")
+	}
+}
+
+func TestPlainRequestsAreMatchedByAddress(t *testing.T) {
+	h := &Host{links: newLinks()}
+	a := testLink(t, &session.Session{}, "a", false)
+	h.links.put(a)
+	request := func(host string) *rtsp.Request {
+		return &rtsp.Request{Method: rtsp.MethodOptions, Target: "rtsp://x", Header: rtsp.Header{{Name: rtsp.HeaderHost, Value: host}}}
+	}
+	if h.linkOf(request(a.address.String())) != a {
+		t.Error("the launch's own address is not matched")
+	}
+	for _, host := range []string{"", "240.0.0.1", "127.0.0.1", "host"} {
+		if h.linkOf(request(host)) != nil {
+			t.Errorf("Host %q is matched", host)
+		}
+	}
+	if h.linkOf(request("0.0.0.0")) != a {
+		t.Error("the only launch is not taken for a client that hides the address")
+	}
+	if h.linkOf(&rtsp.Request{Candidate: "nobody"}) != nil {
+		t.Error("an unknown candidate is matched")
+	}
+}
+
+func TestPingsFollowTheClient(t *testing.T) {
+	l := testLink(t, nil, "a", true)
+	first, second := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
+	l.pingFrom(first)
+	select {
+	case <-l.firstPing:
+	default:
+		t.Fatal("the first ping is not noticed")
+	}
+	l.pingFrom(second)
+	if *l.video.Load() != second {
+		t.Errorf("pictures go to %v", l.video.Load())
+	}
+	if n := testing.AllocsPerRun(100, func() { l.pingFrom(second) }); n != 0 {
+		t.Errorf("%v allocations per ping", n)
+	}
+}
+
+type recordedInput struct{ got []any }
+
+func (r *recordedInput) add(v ...any) error { r.got = append(r.got, v); return nil }
+
+func (r *recordedInput) Key(c uint16, p bool) error    { return r.add("key", c, p) }
+func (r *recordedInput) MotionRelative(x, y int) error { return r.add("relative", x, y) }
+func (r *recordedInput) Button(c uint16, p bool) error { return r.add("button", c, p) }
+func (r *recordedInput) Axis(v, h int) error           { return r.add("axis", v, h) }
+func (r *recordedInput) Text(s string) error           { return r.add("text", s) }
+func (r *recordedInput) MotionAbsolute(x, y, mx, my uint16) error {
+	return r.add("absolute", x, y, mx, my)
+}
+
+func TestForward(t *testing.T) {
+	for _, tt := range []struct {
+		in   control.Input
+		want []any
+	}{
+		{control.Key{Down: true, VK: 0x41}, []any{"key", uint16(30), true}},
+		{control.MouseMove{DX: -3, DY: 4}, []any{"relative", -3, 4}},
+		{control.MousePosition{X: -1, Y: 7, Width: 1279, Height: 719}, []any{"absolute", uint16(0), uint16(7), uint16(1279), uint16(719)}},
+		{control.MouseButton{Down: true, Button: control.ButtonRight}, []any{"button", uint16(0x111), true}},
+		{control.Scroll{Amount: 120}, []any{"axis", -120, 0}},
+		{control.HScroll{Amount: 120}, []any{"axis", 0, 120}},
+		{control.Text{Text: "é"}, []any{"text", "é"}},
+	} {
+		r := &recordedInput{}
+		handled, err := forward(tt.in, r)
+		if !handled || err != nil || len(r.got) != 1 || cmp.Diff(tt.want, r.got[0]) != "" {
+			t.Errorf("%#v: %v %v %v", tt.in, handled, err, r.got)
+		}
+	}
+	for _, in := range []control.Input{control.Controller{}, control.Touch{}, control.Key{VK: 0xff}} {
+		if handled, err := forward(in, &recordedInput{}); handled || err != nil {
+			t.Errorf("%#v was handled, %v", in, err)
+		}
+	}
+}
+
+func TestFloodsAreCounted(t *testing.T) {
+	var out bytes.Buffer
+	f := newFloods(slog.New(slog.NewTextHandler(&out, nil)))
+	for range 1000 {
+		f.add("unreadable ping", "127.0.0.1:1")
+	}
+	for i := range 2 * maxFloodKinds {
+		f.add(strings.Repeat("x", i), nil)
+	}
+	f.flush()
+	f.flush()
+	if n := strings.Count(out.String(), "\n"); n != maxFloodKinds || !strings.Contains(out.String(), "times=1000") {
+		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+}

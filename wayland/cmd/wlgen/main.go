@@ -59,8 +59,12 @@ func generate(dir string) (map[string][]byte, error) {
 // load reads a protocol file, with the additions if it is the core protocol.
 func load(path string) (*protocol, error) {
 	p, err := readProtocol(path)
-	if err != nil || p.Name != "wayland" {
-		return p, err
+	if err != nil {
+		return nil, err
+	}
+	p.nameEnums()
+	if p.Name != "wayland" {
+		return p, nil
 	}
 	more, err := readProtocol(filepath.Join(filepath.Dir(path), additions))
 	if err != nil {

@@ -75,6 +75,25 @@ func readProtocol(path string) (*protocol, error) {
 	return p, nil
 }
 
+// laterEnums are arguments that only later versions of the protocol files
+// declare to be enums.
+var laterEnums = map[string]string{
+	"xdg_positioner.set_constraint_adjustment.constraint_adjustment": "constraint_adjustment",
+}
+
+// nameEnums applies laterEnums.
+func (p *protocol) nameEnums() {
+	for _, i := range p.Interfaces {
+		for _, m := range i.Requests {
+			for _, a := range m.Args {
+				if name := laterEnums[i.Name+"."+m.Name+"."+a.Name]; name != "" {
+					a.Enum = name
+				}
+			}
+		}
+	}
+}
+
 // merge adds to p what more has beyond it.
 func (p *protocol) merge(more *protocol) error {
 	for _, add := range more.Interfaces {

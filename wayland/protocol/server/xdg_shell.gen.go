@@ -211,7 +211,7 @@ type XdgPositionerHandler interface {
 	// SetGravity handles xdg_positioner.set_gravity (since version 1): set child surface gravity.
 	SetGravity(r *XdgPositioner, gravity XdgPositionerGravity)
 	// SetConstraintAdjustment handles xdg_positioner.set_constraint_adjustment (since version 1): set the adjustment to be done when constrained.
-	SetConstraintAdjustment(r *XdgPositioner, constraintAdjustment uint32)
+	SetConstraintAdjustment(r *XdgPositioner, constraintAdjustment XdgPositionerConstraintAdjustment)
 	// SetOffset handles xdg_positioner.set_offset (since version 1): set surface position offset.
 	SetOffset(r *XdgPositioner, x int32, y int32)
 	// SetReactive handles xdg_positioner.set_reactive (since version 3): continuously reconstrain the surface.
@@ -285,7 +285,7 @@ func (r *XdgPositioner) Dispatch(opcode uint16, q *server.Request) {
 			r.handler.SetGravity(r, gravity)
 		}
 	case 5: // set_constraint_adjustment
-		constraintAdjustment := q.Uint()
+		constraintAdjustment := XdgPositionerConstraintAdjustment(q.Uint())
 		if q.Ready(r.handler != nil) {
 			r.handler.SetConstraintAdjustment(r, constraintAdjustment)
 		}

@@ -1,5 +1,3 @@
-//go:build waylandready
-
 package compositor
 
 import (
@@ -114,6 +112,7 @@ func (s *surface) applyContent(next *state) bool {
 	b := next.buffer
 	next.buffer = nil
 	defer b.release()
+	s.c.commitAt, s.c.fresh = s.c.clock.Now(), true
 	g := view.over(b.layout.width, b.layout.height)
 	if !s.validGeometry(&g) {
 		return false
@@ -123,7 +122,6 @@ func (s *surface) applyContent(next *state) bool {
 		s.client.fail(b, err)
 		return false
 	}
-	s.c.commitAt, s.c.fresh = s.c.clock.Now(), true
 	s.c.firstContent()
 	return true
 }

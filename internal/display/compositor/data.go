@@ -1,5 +1,3 @@
-//go:build waylandready
-
 package compositor
 
 import (
@@ -125,7 +123,7 @@ func (d *dataDevice) SetSelection(r *wlserver.WlDataDevice, source *wlserver.WlD
 			return
 		}
 		if src.selected && src != c.data.selection {
-			r.PostError(wlserver.WlDataDeviceErrorUsedSource, "the source was the selection before")
+			r.PostError(errorUsedSource, "the source was the selection before")
 			return
 		}
 	}

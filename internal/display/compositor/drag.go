@@ -1,5 +1,3 @@
-//go:build waylandready
-
 package compositor
 
 import (
@@ -7,6 +5,9 @@ import (
 )
 
 const iconName = "drag icon"
+
+// errorUsedSource is wl_data_device.error used_source of newer protocol files.
+const errorUsedSource = 1
 
 // drag is a drag and drop that goes on.
 type drag struct {
@@ -26,7 +27,7 @@ func (d *dataDevice) StartDrag(r *wlserver.WlDataDevice, source *wlserver.WlData
 	if source != nil {
 		src, _ = source.Handler().(*dataSource)
 		if src == nil || src.dragged || src.selected {
-			r.PostError(wlserver.WlDataDeviceErrorUsedSource, "the source was used before")
+			r.PostError(errorUsedSource, "the source was used before")
 			return
 		}
 	}

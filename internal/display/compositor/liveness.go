@@ -1,5 +1,3 @@
-//go:build waylandready
-
 package compositor
 
 import (

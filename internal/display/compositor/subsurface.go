@@ -1,5 +1,3 @@
-//go:build waylandready
-
 package compositor
 
 import (
@@ -11,6 +9,9 @@ import (
 
 // maxDepth bounds how deep subsurfaces and popups nest.
 const maxDepth = 32
+
+// errorBadParent is wl_subcompositor.error bad_parent of newer protocol files.
+const errorBadParent = 1
 
 func (c *compositor) bindSubcompositor(wl *server.Client, r *wlserver.WlSubcompositor) {
 	r.SetHandler(subcompositor{c.client(wl)})
@@ -31,7 +32,7 @@ func (h subcompositor) GetSubsurface(r *wlserver.WlSubcompositor, id *wlserver.W
 		r.PostError(wlserver.WlSubcompositorErrorBadSurface, "the surface is a %s already", s.role.name())
 		return
 	case s == parent || parent.descendsFrom(s) || parent.depth() >= maxDepth:
-		r.PostError(wlserver.WlSubcompositorErrorBadParent, "a surface cannot be its own ancestor, or nest deeper than %d", maxDepth)
+		r.PostError(errorBadParent, "a surface cannot be its own ancestor, or nest deeper than %d", maxDepth)
 		return
 	}
 	sub := &subsurface{surface: s, parent: parent, sync: true, res: id}

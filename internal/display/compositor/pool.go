@@ -117,7 +117,7 @@ func (p *poolFile) read(l layout, dst *pixel.Image, r region.Rect) error {
 const (
 	// maxGap is up to how many bytes between two rows it is cheaper to read
 	// them as well than to make a system call for each row.
-	maxGap = 8192
+	maxGap = 2048
 	// maxVectors is IOV_MAX.
 	maxVectors = 1024
 )

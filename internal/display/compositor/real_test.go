@@ -88,7 +88,7 @@ func TestClientsShowSomething(t *testing.T) {
 			s.input(display.Input{Kind: display.InputButton, Code: 0x110, Pressed: true})
 			s.input(display.Input{Kind: display.InputButton, Code: 0x110})
 			s.input(display.Input{Kind: display.InputAxis, Y: 120})
-			time.Sleep(300 * time.Millisecond) // what follows wants animations to have run
+			s.sink.linger(20, 300*time.Millisecond)
 			s.sink.save(c[0] + ".png")
 			if s.statistics().Clients != 1 {
 				t.Error("the client was disconnected")

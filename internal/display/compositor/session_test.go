@@ -327,6 +327,11 @@ func (v *viewer) at(x, y int) (argb uint32) {
 	return argb
 }
 
+func (v *viewer) width() (width int) {
+	v.pixels(func(_ []byte, w, _ int) { width = w })
+	return width
+}
+
 func (v *viewer) hash() (sum uint32) {
 	v.pixels(func(pix []byte, _, _ int) { sum = crc32.ChecksumIEEE(pix) })
 	return sum
@@ -369,6 +374,21 @@ func (v *viewer) settled(quiet time.Duration) {
 			return
 		case <-deadline:
 			v.t.Fatal("the picture never settles")
+		}
+	}
+}
+
+// linger lets a client that moves by itself show some pictures, and one that
+// does not some time.
+func (v *viewer) linger(pictures int, quiet time.Duration) {
+	for range pictures {
+		v.mu.Lock()
+		changed := v.changed
+		v.mu.Unlock()
+		select {
+		case <-changed:
+		case <-time.After(quiet):
+			return
 		}
 	}
 }

@@ -374,7 +374,7 @@ func TestResizeReconfiguresEverything(t *testing.T) {
 	if w.height != 48 {
 		t.Errorf("configured to %dx%d", w.width, w.height)
 	}
-	s.sink.until("new size", func() bool { return s.sink.scene.Width == 96 && s.sink.at(40, 40) == 0xff0000ff })
+	s.sink.until("new size", func() bool { return s.sink.width() == 96 && s.sink.at(40, 40) == 0xff0000ff })
 	w.fill(96, 48, 0xff00ff00, formatXRGB)
 	w.show()
 	s.sink.until("new picture", func() bool { return s.sink.at(95, 47) == 0xff00ff00 })

@@ -69,7 +69,7 @@ func Start(ctx context.Context, spawner *process.Spawner, o Options) (*Display, 
 	}
 	proc, err := spawner.Start(ctx, process.Spec{
 		Name: "display", Path: o.Executable, Args: []string{"display"}, Env: o.Env, Dir: "/",
-		Files: []*os.File{child, listener}, Stdout: o.Stderr, Stderr: o.Stderr,
+		Files: []*os.File{child, listener}, Stdout: o.Stderr, Stderr: o.Stderr, ByDescriptor: o.Credential != nil,
 		Credential: o.Credential, Group: o.Group,
 	})
 	// Only the child may hold its ends: their closing tells that it is gone.

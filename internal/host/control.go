@@ -40,7 +40,7 @@ func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
 		return nil, false
 	}
 	l.session.Trace().Began(evidence.StageControl)
-	return &controlLink{host: h, link: l, opener: opener, sealer: sealer}, true
+	return &controlLink{host: h, link: l, opener: opener, sealer: sealer, buf: make([]byte, 0, 2*control.MaxPayload)}, true
 }
 
 // waitsForControl reports whether the client has negotiated and has no control
@@ -58,7 +58,7 @@ type controlLink struct {
 	link    *link
 	opener  *control.Opener
 	sealer  *control.Sealer
-	buf     []byte
+	buf     []byte // its memory is reused for every message
 	unknown atomic.Uint64
 }
 
@@ -87,7 +87,6 @@ func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
 		c.host.floods.add("control message refused: "+refusal(err), c.link.session.ID())
 		return
 	}
-	c.buf = m.Payload[:0]
 	switch m.Type {
 	case control.TypeRequestIDR, control.TypeInvalidateFrames:
 		c.link.stats.keyFrameRequests.Add(1)

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/probe"
+	"github.com/kennel-stream/kennel/moonlight/gamestream"
+)
+
+type probeFlags struct {
+	identity, pin, app, mode, png    string
+	seconds, bitrate, keys           int
+	asJSON, plain, keepRunning       bool
+}
+
+func newProbe() *cobra.Command {
+	var f probeFlags
+	cmd := &cobra.Command{
+		Use: "probe HOST[:PORT]", Short: "Be a Moonlight client: pair, launch, measure, leave", Args: cobra.ExactArgs(1),
+		Long: `Be a headless Moonlight client: pair, launch an app, decode what is streamed,
+type into it, leave, and say what was seen. It works against any Moonlight
+host; with kennel's demo app it also reads the frame numbers in the picture.`,
+		Example: `  kennel probe localhost --pair 1234 --identity ./me   # first, with: kennel pair 1234
+  kennel probe localhost --identity ./me --app Demo --mode 1280x720x60 --seconds 10`,
+		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd, args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.identity, "identity", "", "`directory` that keeps the client's certificate; none: a new client each time")
+	flags.StringVar(&f.pin, "pair", "", "pair with this `PIN` unless paired already")
+	flags.StringVar(&f.app, "app", "", "`title` of the app; the first one when empty")
+	flags.StringVar(&f.mode, "mode", "1280x720x60", "`WxHxFPS` of the stream")
+	flags.IntVar(&f.seconds, "seconds", 10, "how long to stream; 0 only pairs and lists")
+	flags.IntVar(&f.bitrate, "bitrate", 10000, "bit rate in kbit/s")
+	flags.IntVar(&f.keys, "keys", 20, "keys to press and to look for in the picture")
+	flags.BoolVar(&f.plain, "plain", false, "do not encrypt RTSP, as old clients")
+	flags.BoolVar(&f.keepRunning, "keep", false, "leave the app running")
+	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
+	flags.StringVar(&f.png, "png", "", "write the last picture to this `file`")
+	return cmd
+}
+
+func runProbe(cmd *cobra.Command, target string, f probeFlags) error {
+	host, port, err := splitHost(target)
+	if err != nil {
+		return err
+	}
+	o := probe.Options{
+		Host: host, Port: port, IdentityDir: f.identity, PIN: f.pin, App: f.app,
+		Duration: time.Duration(f.seconds) * time.Second, BitrateKbps: f.bitrate, Keys: f.keys, Plain: f.plain, KeepRunning: f.keepRunning,
+	}
+	if o.Width, o.Height, o.FPS, err = parseMode(f.mode); err != nil {
+		return err
+	}
+	report, err := probe.Run(cmd.Context(), o)
+	if report != nil && (err == nil || f.asJSON) {
+		if printErr := printReport(cmd, report, f.asJSON); printErr != nil && err == nil {
+			err = printErr
+		}
+	}
+	if err == nil && f.png != "" {
+		err = report.WritePNG(f.png)
+	}
+	if err == nil && report != nil && !report.OK {
+		return evidence.Errorf(evidence.Unavailable, "the stream is not healthy: %s", strings.Join(report.Problems, "; "))
+	}
+	return err
+}
+
+func printReport(cmd *cobra.Command, r *probe.Report, asJSON bool) error {
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	return r.Render(cmd.OutOrStdout())
+}
+
+// splitHost takes HOST, HOST:PORT, or an IPv6 address with or without brackets.
+func splitHost(target string) (string, int, error) {
+	host, port, err := net.SplitHostPort(target)
+	if err != nil {
+		return strings.Trim(target, "[]"), gamestream.DefaultHTTPPort, nil
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 1 || n > 65535 || host == "" {
+		return "", 0, evidence.Errorf(evidence.Invalid, "%q is not HOST or HOST:PORT", target)
+	}
+	return host, n, nil
+}
+
+func parseMode(mode string) (width, height, fps int, err error) {
+	if n, scanErr := fmt.Sscanf(mode, "%dx%dx%d", &width, &height, &fps); scanErr != nil || n != 3 || fmt.Sprintf("%dx%dx%d", width, height, fps) != mode ||
+		width < 1 || height < 1 || fps < 1 {
+		return 0, 0, 0, evidence.Errorf(evidence.Invalid, "--mode %q is not WIDTHxHEIGHTxFPS, as in 1280x720x60", mode)
+	}
+	return width, height, fps, nil
+}

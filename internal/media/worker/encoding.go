@@ -135,6 +135,9 @@ func (e *encoding) frame(todo action) *media.Fault {
 		return &media.Fault{ID: evidence.FaultEncoderError, Detail: fmt.Sprintf("%s: %s", e.encoder.element, err), Fatal: true}
 	}
 	e.sequence++
+	if key {
+		e.keyDone()
+	}
 	f := ipc.Frame{Sequence: e.sequence, Commit: commit, Done: done, Data: au}
 	if key {
 		f.Flags = ipc.FrameKey
@@ -145,11 +148,16 @@ func (e *encoding) frame(todo action) *media.Fault {
 	written := monotonic()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if key {
-		e.pacer.keySent()
-	}
 	e.counts.frame(todo, key, len(au), done-begun, done-commit, time.Duration(written-done) > e.pacer.interval)
 	return nil
+}
+
+// keyDone forgets the requests that came while a key frame was encoded. Later
+// ones may come from somebody who has read it already.
+func (e *encoding) keyDone() {
+	e.mu.Lock()
+	e.pacer.keyDone()
+	e.mu.Unlock()
 }
 
 func (e *encoding) encode(p *picture, key bool) ([]byte, bool, error) {

@@ -108,6 +108,6 @@ func (p *pacer) encoded(a action, now time.Duration) {
 	p.last = now
 }
 
-// keySent takes note that a key frame was written: whoever asked for one in
-// the meantime gets this one.
-func (p *pacer) keySent() { p.wantKey = false }
+// keyDone takes note that a key frame is ready: whoever asked for one since it
+// was begun gets this one.
+func (p *pacer) keyDone() { p.wantKey = false }

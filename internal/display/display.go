@@ -306,10 +306,11 @@ func (d *Display) ReleaseAll() error { return d.Send(Input{Kind: InputReleaseAll
 // Stop ends the display: it is asked first and killed when ctx ends before it
 // has gone. The socket is removed.
 func (d *Display) Stop(ctx context.Context) (process.Exit, error) {
-	err := d.conn.Send(sendTimeout, MessageStop, nil)
+	// A display that does not hear this is killed below.
+	_ = d.conn.Send(sendTimeout, MessageStop, nil)
+	var err error
 	select {
 	case <-d.proc.Done():
-		err = nil
 	case <-ctx.Done():
 		err = fmt.Errorf("stop display: killed, it did not end in time: %w", ctx.Err())
 	}

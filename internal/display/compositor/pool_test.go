@@ -133,9 +133,16 @@ func TestOnlyPlainFilesArePools(t *testing.T) {
 func TestLayoutBounds(t *testing.T) {
 	const pool = 1 << 20
 	bad := []layout{
-		{0, 400, 0, 10}, {0, 400, 100, 0}, {0, 399, 100, 10}, {-4, 400, 100, 10},
-		{pool, 400, 100, 10}, {0, 400, 100, pool}, {0, math.MaxInt32, 100, math.MaxInt32},
-		{0, math.MaxInt32, math.MaxInt32, 1}, {pool - 3999, 400, 100, 10}, {0, -400, -100, 10},
+		{0, 400, 0, 10},
+		{0, 400, 100, 0},
+		{0, 399, 100, 10},
+		{-4, 400, 100, 10},
+		{pool, 400, 100, 10},
+		{0, 400, 100, pool},
+		{0, math.MaxInt32, 100, math.MaxInt32},
+		{0, math.MaxInt32, math.MaxInt32, 1},
+		{pool - 3999, 400, 100, 10},
+		{0, -400, -100, 10},
 	}
 	for _, l := range bad {
 		if l.fits(pool) {

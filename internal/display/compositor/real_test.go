@@ -63,9 +63,20 @@ func TestFootTypes(t *testing.T) {
 // none may be disconnected.
 func TestClientsShowSomething(t *testing.T) {
 	clients := [][]string{
-		{"weston-simple-shm"}, {"weston-flower"}, {"weston-smoke"}, {"weston-eventdemo"}, {"weston-clickdot"},
-		{"weston-subsurfaces"}, {"weston-simple-damage"}, {"weston-scaler"}, {"weston-transformed"}, {"weston-resizor"},
-		{"weston-stacking"}, {"weston-dnd"}, {"weston-terminal"}, {"weston-fullscreen"},
+		{"weston-simple-shm"},
+		{"weston-flower"},
+		{"weston-smoke"},
+		{"weston-eventdemo"},
+		{"weston-clickdot"},
+		{"weston-subsurfaces"},
+		{"weston-simple-damage"},
+		{"weston-scaler"},
+		{"weston-transformed"},
+		{"weston-resizor"},
+		{"weston-stacking"},
+		{"weston-dnd"},
+		{"weston-terminal"},
+		{"weston-fullscreen"},
 	}
 	for _, c := range clients {
 		t.Run(c[0], func(t *testing.T) {
@@ -119,4 +130,18 @@ func TestNestedSway(t *testing.T) {
 	s.input(display.Input{Kind: display.InputMotionAbsolute, X: 300, Y: 300, MaxX: 1280, MaxY: 720})
 	s.sink.settled(500 * time.Millisecond)
 	s.sink.save("sway-after.png")
+}
+
+// TestNestedWeston runs the reference compositor in ours.
+func TestNestedWeston(t *testing.T) {
+	s := startSession(t, 1280, 720)
+	s.start("weston", "--backend=wayland-backend.so", "--use-pixman", "--fullscreen", "--socket=inner", "--idle-time=0")
+	s.await(display.EventMapped)
+	s.sink.until("weston draws", func() bool { return s.sink.at(640, 360) != 0xff000000 && s.sink.at(1279, 719) != 0xff000000 })
+	s.input(moveTo(16, 16, 1280, 720))
+	s.sink.settled(300 * time.Millisecond)
+	s.sink.save("weston-nested.png")
+	if s.statistics().Clients != 1 {
+		t.Error("the client was disconnected")
+	}
 }

@@ -227,8 +227,10 @@ func TestTextUnderCapsLock(t *testing.T) {
 	c.openFilled(0xff0000ff)
 	c.must(keyboard, 1)
 	for _, in := range []display.Input{
-		{Kind: display.InputKey, Code: keymap.KeyCapsLock, Pressed: true}, {Kind: display.InputKey, Code: keymap.KeyCapsLock},
-		{Kind: display.InputKey, Code: keymap.KeyLeftCtrl, Pressed: true}, {Kind: display.InputText, Text: "a"},
+		{Kind: display.InputKey, Code: keymap.KeyCapsLock, Pressed: true},
+		{Kind: display.InputKey, Code: keymap.KeyCapsLock},
+		{Kind: display.InputKey, Code: keymap.KeyLeftCtrl, Pressed: true},
+		{Kind: display.InputText, Text: "a"},
 	} {
 		s.input(in)
 	}

@@ -159,17 +159,6 @@ func (s *surface) opaqueAt(r region.Rect) bool { return s.noAlpha || s.opaque.Co
 
 func (s *surface) takesInput(x, y int32) bool { return s.inputInfinite || s.input.Has(x, y) }
 
-// tree calls f for s and its subsurfaces.
-func (s *surface) tree(f func(*surface)) {
-	for _, child := range s.stack {
-		if child == nil {
-			f(s)
-			continue
-		}
-		child.surface.tree(f)
-	}
-}
-
 // mayTake reports whether the surface can get a role object of this role.
 func (s *surface) mayTake(name string) bool {
 	return s.role == nil || s.role.name() == name && s.roleOf == nil

@@ -20,9 +20,8 @@ type Output struct {
 	post func(func()) bool
 	lost func(id uint32, err error)
 
-	sceneDamage region.Region
-	message     []byte
-	scene       scene.Scene
+	message []byte
+	scene   scene.Scene
 }
 
 // New makes an output. post runs a function on the goroutine that owns the

@@ -176,8 +176,10 @@ func TestSampleMixesNeighbours(t *testing.T) {
 
 func TestInverseUndoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := Geometry{Width: rapid.IntRange(1, 50).Draw(t, "w") * 4, Height: rapid.IntRange(1, 50).Draw(t, "h") * 4,
-			Transform: rapid.Uint32Range(0, 7).Draw(t, "transform"), Scale: rapid.IntRange(1, 4).Draw(t, "scale")}
+		g := Geometry{
+			Width: rapid.IntRange(1, 50).Draw(t, "w") * 4, Height: rapid.IntRange(1, 50).Draw(t, "h") * 4,
+			Transform: rapid.Uint32Range(0, 7).Draw(t, "transform"), Scale: rapid.IntRange(1, 4).Draw(t, "scale"),
+		}
 		a := g.ToBuffer()
 		x, y := float64(rapid.IntRange(0, 100).Draw(t, "x")), float64(rapid.IntRange(0, 100).Draw(t, "y"))
 		u, v := a.Apply(x, y)

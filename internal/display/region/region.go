@@ -187,8 +187,10 @@ func appendMinus(out []Rect, a, b Rect) []Rect {
 		return append(out, a)
 	}
 	for _, part := range [...]Rect{
-		{a.X0, a.Y0, a.X1, in.Y0}, {a.X0, in.Y1, a.X1, a.Y1},
-		{a.X0, in.Y0, in.X0, in.Y1}, {in.X1, in.Y0, a.X1, in.Y1},
+		{a.X0, a.Y0, a.X1, in.Y0},
+		{a.X0, in.Y1, a.X1, a.Y1},
+		{a.X0, in.Y0, in.X0, in.Y1},
+		{in.X1, in.Y0, a.X1, in.Y1},
 	} {
 		if !part.Empty() {
 			out = append(out, part)

@@ -57,6 +57,7 @@ type Display struct {
 	arrivals chan *net.UnixConn // from the acceptor; not closed
 	requests chan *Client       // from the readers of clients; not closed
 	writable chan *Client       // from the waiters of clients; not closed
+	spare    []func()           // becomes tasks
 	quit     chan struct{}      // closed when the loop has ended
 	workers  sync.WaitGroup     // acceptor, readers and waiters; Serve waits for them
 

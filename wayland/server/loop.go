@@ -64,14 +64,18 @@ func (d *Display) step(ctx context.Context, failed <-chan error, wait bool) (wor
 	return true, nil
 }
 
+// runTasks runs what was given to Do. Two slices take turns, so that Do does
+// not allocate.
 func (d *Display) runTasks() {
 	d.mu.Lock()
 	tasks := d.tasks
-	d.tasks = nil
+	d.tasks = d.spare[:0]
 	d.mu.Unlock()
 	for _, f := range tasks {
 		f()
 	}
+	clear(tasks)
+	d.spare = tasks
 }
 
 // reap destroys the clients that were disconnected, and those that are in

@@ -80,6 +80,13 @@ type peer struct {
 func dial(t testing.TB, d *server.Display) *peer {
 	t.Helper()
 	ours, theirs := socketpair(t)
+	d.Adopt(theirs)
+	return adopt(t, ours)
+}
+
+// adopt makes a peer of a connected socket.
+func adopt(t testing.TB, ours *net.UnixConn) *peer {
+	t.Helper()
 	_ = ours.SetDeadline(time.Now().Add(patience))
 	conn, err := wire.NewConn(ours, 0)
 	if err != nil {
@@ -90,7 +97,6 @@ func dial(t testing.TB, d *server.Display) *peer {
 		conn.ReleaseRead()
 		conn.ReleaseWrite()
 	})
-	d.Adopt(theirs)
 	return &peer{t: t, sock: ours, conn: conn, last: 1}
 }
 

@@ -19,9 +19,10 @@ const (
 	// maxHeld bounds the scenes that a sink has not given back. It also keeps
 	// the link's queue so short that sends never wait.
 	maxHeld = 3
-	// sendTimeout is how long a link may stall the loop before it is dropped:
+	// sendTimeout is how long a link may stall the loop before it is dropped. It
+	// is long enough for a machine without idle cores to come back to the loop:
 	// a full queue means that its reader ignores the rules.
-	sendTimeout = 2 * time.Millisecond
+	sendTimeout = 250 * time.Millisecond
 	// maxSceneRects keeps scene messages small.
 	maxSceneRects = 16
 )

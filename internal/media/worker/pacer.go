@@ -25,7 +25,12 @@ type pacer struct {
 	fresh   bool // which has not been encoded yet
 	wantKey bool
 
-	free    time.Duration // when the frame rate allows the next new picture
+	// credit is how many new pictures the frame rate allows, as of refilled. It
+	// grows with time up to maxCredit. Waiting for a schedule instead would keep
+	// every picture waiting by the schedule's phase, for ever.
+	credit   float64
+	refilled time.Duration
+
 	changed time.Duration // when the newest picture was encoded first
 	step    int           // next of settleSteps, then keep-alives
 	last    time.Duration // when anything was encoded
@@ -73,11 +78,11 @@ func (p *pacer) next(now time.Duration) (action, time.Duration) {
 		}
 	}
 	if p.fresh {
-		// Half an interval early is still in time: clocks of display and encoder jitter.
-		due := p.free - p.interval/2
-		if now >= due {
+		p.refill(now)
+		if p.credit >= 1 {
 			return encodeNew, 0
 		}
+		due := now + time.Duration((1-p.credit)*float64(p.interval)) + 1
 		return idle, min(at, due)
 	}
 	due := p.repeatDue()
@@ -85,6 +90,14 @@ func (p *pacer) next(now time.Duration) (action, time.Duration) {
 		return encodeRepeat, 0
 	}
 	return idle, min(at, due)
+}
+
+// maxCredit lets a picture come early by as much as clocks and commits jitter.
+const maxCredit = 2
+
+func (p *pacer) refill(now time.Duration) {
+	p.credit = min(p.credit+float64(now-p.refilled)/float64(p.interval), maxCredit)
+	p.refilled = now
 }
 
 func (p *pacer) repeatDue() time.Duration {
@@ -97,7 +110,8 @@ func (p *pacer) repeatDue() time.Duration {
 // encoded takes note of a frame that was begun at now.
 func (p *pacer) encoded(a action, now time.Duration) {
 	if p.fresh {
-		p.free = max(p.free, now) + p.interval
+		p.refill(now)
+		p.credit = max(p.credit-1, 0) // a key frame may be had on credit
 		p.changed, p.step, p.fresh = now, 0, false
 	} else if a == encodeRepeat && p.step < len(settleSteps) {
 		p.step++

@@ -29,6 +29,8 @@ type Conn struct {
 	display displayObject
 	event   Event // reused for each event
 	err     error // the first failure; the connection is over then
+
+	wait time.Duration // writePatience, but in tests
 }
 
 // Connect connects to a display: an absolute path of a socket, or the name of
@@ -53,7 +55,7 @@ func NewConn(sock *net.UnixConn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{conn: conn, sock: sock}
+	c := &Conn{conn: conn, sock: sock, wait: writePatience}
 	if _, err := c.objects.add(&c.display); err != nil {
 		return nil, err
 	}
@@ -89,7 +91,7 @@ func (c *Conn) Flush() error {
 	}
 	pending, err := c.conn.Flush()
 	for pending && err == nil {
-		if err = c.sock.SetWriteDeadline(time.Now().Add(writePatience)); err != nil {
+		if err = c.sock.SetWriteDeadline(time.Now().Add(c.wait)); err != nil {
 			break
 		}
 		if err = c.conn.WaitWritable(); err != nil {
@@ -101,7 +103,7 @@ func (c *Conn) Flush() error {
 	case err == nil:
 		return nil
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.fail(fmt.Errorf("send wayland requests: the compositor has read nothing for %v", writePatience))
+		c.fail(fmt.Errorf("send wayland requests: the compositor has read nothing for %v", c.wait))
 	case errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET):
 		c.hearLastWord()
 	default:

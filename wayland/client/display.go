@@ -45,7 +45,8 @@ func (d *displayObject) Dispatch(opcode uint16, e *Event) {
 		}
 	case displayDeleteID:
 		id := e.Uint()
-		if e.Ready(true) {
+		if o := c.objects.get(id); e.Ready(true) && o != nil && id != d.id {
+			o.Base().dead = true // or its requests would go to the next of that id
 			c.objects.remove(id)
 		}
 	}

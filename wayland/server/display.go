@@ -5,7 +5,7 @@
 //
 // Everything runs on one goroutine, the loop of Display.Serve. Methods of
 // Display, Client, Resource and the generated types may only be called on it,
-// except for Display.Do and, before Serve, the setup of globals.
+// except for Display.Do and Adopt and, before Serve, the setup of globals.
 package server
 
 import (
@@ -61,12 +61,13 @@ type Display struct {
 	quit     chan struct{}      // closed when the loop has ended
 	workers  sync.WaitGroup     // acceptor, readers and waiters; Serve waits for them
 
-	// mu covers the functions given to Do. The wake channel (capacity 1)
-	// tells the loop that there are some; it is not closed.
-	mu    sync.Mutex
-	tasks []func()
-	ended bool
-	wake  chan struct{}
+	// mu covers what was given to Do and Adopt. The wake channel (capacity 1)
+	// tells the loop that there is some; it is not closed.
+	mu      sync.Mutex
+	tasks   []func()
+	adopted []*net.UnixConn
+	ended   bool
+	wake    chan struct{}
 }
 
 // NewDisplay returns a display without globals.
@@ -112,18 +113,28 @@ func (d *Display) Do(f func()) bool {
 		return false
 	}
 	d.tasks = append(d.tasks, f)
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	d.wakeLocked()
 	return true
 }
 
 // Adopt makes a client of a connected socket, as if it had been accepted. It
 // may be called from any goroutine; the socket is the display's from now on.
 func (d *Display) Adopt(sock *net.UnixConn) {
-	if !d.Do(func() { d.admit(sock) }) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended {
 		_ = sock.Close()
+		return
+	}
+	d.adopted = append(d.adopted, sock)
+	d.wakeLocked()
+}
+
+// wakeLocked has the loop look at tasks and adopted; mu is held.
+func (d *Display) wakeLocked() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -156,7 +167,10 @@ func (d *Display) Serve(ctx context.Context, listener *net.UnixListener) error {
 // end disconnects all and refuses further work.
 func (d *Display) end() {
 	d.mu.Lock()
-	d.ended, d.tasks = true, nil
+	for _, sock := range d.adopted {
+		_ = sock.Close()
+	}
+	d.ended, d.tasks, d.adopted = true, nil, nil
 	d.mu.Unlock()
 	for c := range d.clients {
 		c.Disconnect("the display has ended")

@@ -82,6 +82,23 @@ func TestServeReportsAClosedListener(t *testing.T) {
 	}
 }
 
+// TestAdoptDoesNotLeak adopts just before a display ends, and after it.
+func TestAdoptDoesNotLeak(t *testing.T) {
+	d := server.NewDisplay(server.Options{})
+	before, theirs := socketpair(t)
+	d.Adopt(theirs)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = d.Serve(ctx, nil)
+	after, theirs := socketpair(t)
+	d.Adopt(theirs)
+	for _, sock := range []*net.UnixConn{before, after} {
+		if f := adopt(t, sock).dies(); f != nil {
+			t.Errorf("got %v", f)
+		}
+	}
+}
+
 func TestUnwantedClientsAreTurnedAway(t *testing.T) {
 	refuse := false // the loop's
 	w := newWorld(t, server.Options{MaxClients: 2, Authorize: func(cred *unix.Ucred) error {

@@ -64,13 +64,18 @@ func (d *Display) step(ctx context.Context, failed <-chan error, wait bool) (wor
 	return true, nil
 }
 
-// runTasks runs what was given to Do. Two slices take turns, so that Do does
+// runTasks admits what was given to Adopt and runs what was given to Do. Two slices take turns, so that Do does
 // not allocate.
 func (d *Display) runTasks() {
 	d.mu.Lock()
 	tasks := d.tasks
 	d.tasks = d.spare[:0]
+	adopted := d.adopted
+	d.adopted = nil
 	d.mu.Unlock()
+	for _, sock := range adopted {
+		d.admit(sock)
+	}
 	for _, f := range tasks {
 		f()
 	}

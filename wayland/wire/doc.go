@@ -20,8 +20,9 @@ const (
 	// as libwayland has it (MAX_FDS_OUT).
 	MaxMessageFDs = 28
 	// MaxQueuedFDs bounds the descriptors received for messages that are not
-	// decoded yet; libwayland's queue takes as many.
-	MaxQueuedFDs = 1024
+	// decoded yet. libwayland's clients flush after MaxMessageFDs, so that an
+	// honest peer stays far below it.
+	MaxQueuedFDs = 256
 	// ServerIDBase is the first object id that the server allocates; those
 	// below are the client's.
 	ServerIDBase = 0xff000000

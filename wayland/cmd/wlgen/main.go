@@ -32,8 +32,11 @@ func main() {
 // files in dir.
 func generate(dir string) (map[string][]byte, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "*.xml"))
-	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("find protocol files in %s: there are none (%w)", dir, err)
+	if err != nil {
+		return nil, fmt.Errorf("find protocol files in %s: %w", dir, err)
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("find protocol files in %s: there are none; run wlgen in the folder wayland", dir)
 	}
 	files := map[string][]byte{}
 	for _, path := range paths {

@@ -17,22 +17,23 @@ const (
 // commit applies the pending state, or caches it while the surface is a
 // synchronised subsurface.
 func (s *surface) commit() {
-	next := s.pending
+	next := &s.next
+	*next = s.pending
 	s.pending = state{geometry: next.geometry}
-	if s.role != nil && !s.role.precommit(s, &next) {
+	if s.role != nil && !s.role.precommit(s, next) {
 		next.drop()
 		return
 	}
 	if sub, ok := s.roleOf.(*subsurface); ok && sub.synchronised() {
-		s.cache(&next)
+		s.cache(next)
 		return
 	}
 	if s.hasCached {
-		s.cache(&next)
-		next, s.cached, s.hasCached = s.cached, state{}, false
+		s.cache(next)
+		*next, s.cached, s.hasCached = s.cached, state{}, false
 	}
-	s.apply(&next)
-	s.recycle(&next)
+	s.apply(next)
+	s.recycle(next)
 }
 
 // recycle keeps the memory of an applied state for the next one.
@@ -112,7 +113,9 @@ func (s *surface) applyContent(next *state) bool {
 	b := next.buffer
 	next.buffer = nil
 	defer b.release()
-	s.c.commitAt, s.c.fresh = s.c.clock.Now(), true
+	now := s.c.clock.Now()
+	s.c.commitAt, s.c.fresh = now, true
+	s.late = !s.c.refresh.credit(now)
 	g := view.over(b.layout.width, b.layout.height)
 	if !s.validGeometry(&g) {
 		return false

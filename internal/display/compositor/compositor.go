@@ -26,18 +26,19 @@ type compositor struct {
 	outputs outputGlobal
 
 	// What is on the output.
-	nodes     []node // from the bottom up, the cursor last
-	oldNodes  []node
-	visible   int            // nodes below this one are hidden by opaque ones
-	direct    *surface       // its pixels may be read straight into the ring
-	stale     bool           // nodes must be laid out anew
-	damage    region.Region  // of the output since the last published picture
-	commitAt  int64          // of the newest commit since then
-	fresh     bool           // there was a commit since then
-	waiting   bool           // it had to wait for a credit or buffer
-	todo      region.Region  // scratch of composeInto
-	back      *output.Buffer // being drawn, not published yet
-	backFresh region.Region  // what has been drawn to back already
+	nodes      []node // from the bottom up, the cursor last
+	oldNodes   []node
+	visible    int            // nodes below this one are hidden by opaque ones
+	direct     *surface       // its pixels may be read straight into the ring
+	stale      bool           // nodes must be laid out anew
+	damage     region.Region  // of the output since the last published picture
+	commitAt   int64          // of the newest commit since then
+	fresh      bool           // there was a commit since then
+	freshShown int64          // when a commit was last shown
+	waiting    bool           // it had to wait for a credit or buffer
+	todo       region.Region  // scratch of composeInto
+	back       *output.Buffer // being drawn, not published yet
+	backFresh  region.Region  // what has been drawn to back already
 
 	framed  []*surface // surfaces with frame callbacks that wait for the next tick
 	shown   []feedback // presentation feedback that waits for the next tick
@@ -63,7 +64,8 @@ func newCompositor(wl *server.Display, clk clock, conf display.Configure, event 
 		return nil, err
 	}
 	c.out = out
-	c.refresh = newRefresh(clk, conf.RefreshMilliHz, func() { wl.Do(c.tick) })
+	tick := c.tick
+	c.refresh = newRefresh(clk, conf.RefreshMilliHz, func() { wl.Do(tick) })
 	if c.seat, err = newSeat(c); err != nil {
 		out.Close()
 		return nil, err

@@ -23,10 +23,31 @@ func (s *surface) addFrames(frames []*wlserver.WlCallback) {
 	}
 }
 
+// catchUpEvery is how many ticks lie at least between two that a surface's
+// callbacks are held back at.
+const catchUpEvery = 32
+
+// catchesUp reports whether the callbacks of s wait for one more tick. A client
+// that commits when the interval has its picture already is shown at the next
+// tick. If it heard of that tick at once, its next commit would again find the
+// credit used up, and so on for ever: one interval of latency in each frame.
+func (s *surface) catchesUp(tick int64) bool {
+	if !s.late || tick-s.delayed < catchUpEvery {
+		return false
+	}
+	s.late, s.delayed = false, tick
+	return true
+}
+
 // sendFrames sends wl_callback.done for everything committed before the tick.
 func (c *compositor) sendFrames(now int64) {
-	millis := uint32(now / 1e6)
+	millis, tick := uint32(now/1e6), c.refresh.index(now)
+	waiting := c.framed[:0]
 	for _, s := range c.framed {
+		if s.catchesUp(tick) {
+			waiting = append(waiting, s)
+			continue
+		}
 		s.framed = false
 		frames := s.frames
 		s.frames = s.frames[:0]
@@ -35,8 +56,8 @@ func (c *compositor) sendFrames(now int64) {
 			cb.Destroy()
 		}
 	}
-	clear(c.framed)
-	c.framed = c.framed[:0]
+	clear(c.framed[len(waiting):])
+	c.framed = waiting
 }
 
 // feedback is presentation feedback of a commit that was applied.

@@ -14,7 +14,7 @@ func (c *compositor) show() {
 		return
 	}
 	now := c.clock.Now()
-	if !c.refresh.credit(now) {
+	if !c.refresh.credit(now) || !c.fresh && c.yields(now) {
 		c.waiting = true
 		c.refresh.arm()
 		return
@@ -22,6 +22,13 @@ func (c *compositor) show() {
 	if !c.paint(now) {
 		c.waiting = true // a sink's answer brings us back here
 	}
+}
+
+// yields reports whether a change of our own, as of the cursor, waits for a
+// client that keeps the refresh rate: it must not take the credit that the
+// client's next commit needs, and is shown together with that.
+func (c *compositor) yields(now int64) bool {
+	return now-c.freshShown < c.refresh.interval*5/4
 }
 
 // paint composes what is damaged and publishes it; false while sinks hold
@@ -40,6 +47,9 @@ func (c *compositor) paint(now int64) bool {
 	c.backFresh.Clear()
 	c.damage.Clear()
 	c.refresh.spend(now)
+	if c.fresh {
+		c.freshShown = now
+	}
 	c.stats.Scenes++
 	if c.fresh && !c.waiting {
 		c.stats.CommitToSceneNanos = max(c.stats.CommitToSceneNanos, c.clock.Now()-c.commitAt)

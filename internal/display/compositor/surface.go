@@ -54,6 +54,7 @@ type surface struct {
 	roleOf any // the role object: *subsurface, *xdgSurface, …; nil while it has none
 
 	pending   state
+	next      state // what commit is applying
 	cached    state // of a synchronised subsurface, until its parent commits
 	hasCached bool
 	viewport  *wlserver.WpViewport
@@ -74,7 +75,9 @@ type surface struct {
 	inputInfinite bool
 	damage        region.Region // in surface coordinates, not yet on the output
 	frames        []*wlserver.WlCallback
-	framed        bool // listed in compositor.framed
+	framed        bool  // listed in compositor.framed
+	late          bool  // the newest commit came when the refresh interval had its picture
+	delayed       int64 // tick at which callbacks were last held back for that
 
 	// stack holds the subsurfaces in order; nil stands for the surface itself.
 	stack        []*subsurface
@@ -90,7 +93,7 @@ type surface struct {
 }
 
 func (c *compositor) newSurface(cl *client, r *wlserver.WlSurface) {
-	s := &surface{c: c, client: cl, res: r, inputInfinite: true}
+	s := &surface{c: c, client: cl, res: r, inputInfinite: true, delayed: -catchUpEvery}
 	s.view.scale, s.pending.geometry.scale = 1, 1
 	s.stack = []*subsurface{nil}
 	s.pendingStack = []*subsurface{nil}

@@ -149,6 +149,72 @@ func TestScenesFollowTheRefreshClock(t *testing.T) {
 	}
 }
 
+// TestLateClientCatchesUp: a client that follows its frame callbacks is shown
+// at once again after a commit that came too late for its refresh interval.
+func TestLateClientCatchesUp(t *testing.T) {
+	const interval = 17 * time.Millisecond
+	clk := newFakeClock()
+	s := startSessionClock(t, 64, 64, clk)
+	c := s.dial()
+	w := c.openFilled(0xff000001)
+	s.sink.until("at once", func() bool { return s.sink.at(1, 1) == 0xff000001 })
+	commit := func(colour uint32) (callback uint32) {
+		callback = c.id()
+		paint(w.pix, colour)
+		c.send(w.surface, 3, callback)
+		w.show()
+		if !c.roundtrip() {
+			t.Fatal("disconnected")
+		}
+		return callback
+	}
+	late := commit(0xff000002)
+	clk.advance(interval)
+	s.sink.until("at the tick", func() bool { return s.sink.at(1, 1) == 0xff000002 })
+	if !c.roundtrip() {
+		t.Fatal("disconnected")
+	}
+	for _, e := range c.events {
+		if e.object == late {
+			t.Error("the callback came at the tick that showed the commit")
+		}
+	}
+	for i := range uint32(3) {
+		clk.advance(interval)
+		c.must(late, 0)
+		late = commit(0xff000003 + i)
+		s.sink.until("at once again", func() bool { return s.sink.at(1, 1) == 0xff000003+i })
+	}
+}
+
+// TestCursorDoesNotTakeTheCredit: while a client keeps the rate, the cursor is
+// shown with its frames and never instead of them.
+func TestCursorDoesNotTakeTheCredit(t *testing.T) {
+	const interval = 17 * time.Millisecond
+	clk := newFakeClock()
+	s := startSessionClock(t, 64, 64, clk)
+	c := s.dial()
+	w := c.openFilled(0xff000001)
+	s.sink.until("at once", func() bool { return s.sink.at(1, 1) == 0xff000001 })
+	for i := range uint32(4) {
+		s.input(moveTo(10+int(i), 10, 64, 64))
+		clk.advance(interval)
+		s.input(moveTo(20+int(i), 10, 64, 64))
+		s.statistics()
+		paint(w.pix, 0xff800000+i)
+		w.show()
+		s.sink.until("commit at once", func() bool { return s.sink.at(1, 1) == 0xff800000+i })
+		if s.sink.at(20+int(i), 10) != 0xff000000 {
+			t.Error("the commit is shown without the cursor")
+		}
+	}
+	// The client rests: the cursor goes on alone.
+	s.input(moveTo(40, 40, 64, 64))
+	s.statistics()
+	clk.advance(2 * interval)
+	s.sink.until("cursor alone", func() bool { return s.sink.at(40, 40) == 0xff000000 })
+}
+
 func TestPresentationFeedback(t *testing.T) {
 	clk := newFakeClock()
 	s := startSessionClock(t, 64, 64, clk)

@@ -233,6 +233,20 @@ func noise(seed uint32) func([]byte) {
 	}
 }
 
+// blocks draws blocks of 8x8 in dark greys that cannot be predicted.
+func blocks(width int, seed uint32) func([]byte) {
+	return func(pixels []byte) {
+		for i := 0; i+4 <= len(pixels); i += 4 {
+			x := (uint32(i/4%width/8)<<16 | uint32(i/4/width/8)) + seed*7919 + 1
+			x *= 2654435761
+			x ^= x >> 15
+			x *= 2246822519
+			v := byte(x>>24) >> 3
+			pixels[i], pixels[i+1], pixels[i+2] = v, v, v
+		}
+	}
+}
+
 func read(t testing.TB, e *media.Encoding, f *ipc.Frame) {
 	t.Helper()
 	if err := e.Read(patience, f); err != nil {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -94,21 +94,16 @@ func reservoir(spec *media.EncodeSpec) int {
 
 func openh264(spec *media.EncodeSpec) string {
 	slices := max(spec.Slices, 1)
-	return fmt.Sprintf("openh264enc name=codec usage-type=camera complexity=low rate-control=bitrate bitrate=%d max-bitrate=%d gop-size=0 scene-change-detection=false enable-frame-skip=false slice-mode=n-slices num-slices=%d multi-thread=1",
-		spec.BitrateKbps*1000, spec.BitrateKbps*1000, slices)
+	return fmt.Sprintf("openh264enc name=codec usage-type=camera complexity=low rate-control=bitrate bitrate=%d gop-size=0 scene-change-detection=false enable-frame-skip=false slice-mode=n-slices num-slices=%d multi-thread=1",
+		spec.BitrateKbps*1000, slices)
 }
 
 // setBitrate changes the bit rate of the running encoder.
 func (e *encoder) setBitrate(kbps int) {
-	switch e.element {
-	case "openh264enc":
-		// The maximum must never be below the rate, whatever the order of change.
-		e.pipe.setCodec("max-bitrate", "0")
-		e.pipe.setCodec("bitrate", fmt.Sprint(kbps*1000))
-		e.pipe.setCodec("max-bitrate", fmt.Sprint(kbps*1000))
-	default:
-		e.pipe.setCodec("bitrate", fmt.Sprint(kbps))
+	if e.element == "openh264enc" {
+		kbps *= 1000 // it counts in bit/s
 	}
+	e.pipe.setCodec("bitrate", strconv.Itoa(kbps))
 }
 
 // resize says that pictures of another size are pushed from now on.
@@ -175,6 +170,5 @@ func missing(rungs []media.Rung) string {
 	for _, r := range rungs {
 		names = append(names, fmt.Sprintf("%s (package %s)", r.Element, r.Package))
 	}
-	names = slices.Compact(names)
 	return fmt.Sprintf("GStreamer has no element %s: install it, for example with apt install %s", strings.Join(names, " or "), rungs[0].Package)
 }

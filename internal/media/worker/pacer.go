@@ -100,11 +100,14 @@ func (p *pacer) refill(now time.Duration) {
 	p.refilled = now
 }
 
+// repeatDue is when to send the same picture again. Settle frames that were
+// missed, as in a pause, are made up for one by one.
 func (p *pacer) repeatDue() time.Duration {
+	due := p.last + keepAlive
 	if p.step < len(settleSteps) {
-		return min(p.changed+time.Duration(settleSteps[p.step]*float64(p.interval)), p.last+keepAlive)
+		due = min(due, p.changed+time.Duration(settleSteps[p.step]*float64(p.interval)))
 	}
-	return p.last + keepAlive
+	return max(due, p.last+p.interval)
 }
 
 // encoded takes note of a frame that was begun at now.

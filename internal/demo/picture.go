@@ -28,7 +28,6 @@ type state struct {
 	elapsed time.Duration
 	// heard is the last thing that keyboard or pointer said, in words.
 	heard string
-	title string
 }
 
 // painter draws the demo's picture at one size. What never changes is drawn

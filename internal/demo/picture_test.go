@@ -14,7 +14,7 @@ import (
 func example(w, h int, at time.Duration) *state {
 	return &state{
 		reading: barcode.Reading{Frame: uint32(at / (time.Second / 60)), Width: uint16(w), Height: uint16(h)},
-		now:     time.Date(2026, 1, 2, 15, 4, 5, 678e6, time.UTC), elapsed: at, heard: "key 30 down", title: "Kennel demo",
+		now:     time.Date(2026, 1, 2, 15, 4, 5, 678e6, time.UTC), elapsed: at, heard: "key 30 down",
 	}
 }
 

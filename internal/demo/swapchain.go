@@ -21,9 +21,8 @@ type buffer struct {
 
 // swapchain has the buffers of the window's size.
 type swapchain struct {
-	shm      *wlclient.WlShm
-	buffers  []*buffer
-	released func()
+	shm     *wlclient.WlShm
+	buffers []*buffer
 }
 
 // next returns a buffer that is free, nil if all are with the compositor.
@@ -62,7 +61,6 @@ func (s *swapchain) add(width, height int) (*buffer, error) {
 		if b.retired {
 			b.destroy()
 		}
-		s.released()
 	}})
 	return b, nil
 }

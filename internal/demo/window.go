@@ -52,7 +52,7 @@ func (w *window) open(ctx context.Context) error {
 		return err
 	}
 	g := &w.globals
-	w.chain = swapchain{shm: g.shm, released: func() {}}
+	w.chain = swapchain{shm: g.shm}
 	w.surface = g.compositor.CreateSurface()
 	w.xdg = g.wmBase.GetXdgSurface(w.surface)
 	w.xdg.SetListener(wlclient.XdgSurfaceListener{Configure: w.configure})
@@ -108,7 +108,7 @@ func (w *window) update() error {
 	w.due = false
 	w.frame++
 	s := &state{
-		now: time.Now(), elapsed: time.Since(w.started), heard: w.input.heard, title: w.options.Title,
+		now: time.Now(), elapsed: time.Since(w.started), heard: w.input.heard,
 	}
 	r := &s.reading
 	w.input.fill(r)

@@ -7,9 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	wlclient "github.com/kennel-stream/kennel/wayland/protocol/client"
-
 	"github.com/kennel-stream/kennel/wayland/client"
+	wlclient "github.com/kennel-stream/kennel/wayland/protocol/client"
 )
 
 // appID is how desktops know the app (xdg_toplevel.set_app_id).

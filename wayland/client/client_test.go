@@ -281,3 +281,47 @@ func openFiles(t testing.TB) int {
 	}
 	return len(entries)
 }
+
+// TestEventsAllocateNothing: a thousand motions must cost no more memory than
+// a few, on either side.
+func TestEventsAllocateNothing(t *testing.T) {
+	w := newWorld(t)
+	heard := w.listenToMotion()
+	allocs := func(n int) float64 { return testing.AllocsPerRun(10, func() { w.move(n) }) }
+	w.move(1000) // the queues have grown
+	few, many := allocs(10), allocs(1000)
+	if many > few+20 {
+		t.Errorf("1000 motions allocate %v times, 10 do %v times", many, few)
+	}
+	if *heard < 11000 {
+		t.Errorf("%d motions were heard", *heard)
+	}
+}
+
+// BenchmarkMotion is one wl_pointer.motion from SendMotion to its listener.
+func BenchmarkMotion(b *testing.B) {
+	w := newWorld(b)
+	w.listenToMotion()
+	const batch = 1000
+	for n := 0; n < b.N; n += batch {
+		w.move(batch)
+	}
+}
+
+func (w *world) listenToMotion() *int {
+	heard := new(int)
+	p := wlclient.BindWlSeat(w.registry(), w.globals["wl_seat"], 9).GetPointer()
+	p.SetListener(wlclient.WlPointerListener{Motion: func(uint32, wire.Fixed, wire.Fixed) { *heard++ }})
+	w.roundtrip()
+	return heard
+}
+
+// move sends n motions and waits until they were heard.
+func (w *world) move(n int) {
+	w.on(func() {
+		for i := range n {
+			w.pointer.SendMotion(uint32(i), wire.FixedFromInt(i), 0)
+		}
+	})
+	w.roundtrip()
+}

@@ -29,6 +29,7 @@ type world struct {
 
 	surfaces []*wlserver.WlSurface
 	keyboard *wlserver.WlKeyboard
+	pointer  *wlserver.WlPointer
 	device   *wlserver.WlDataDevice
 	pools    []int // sizes of files that came
 }
@@ -154,6 +155,7 @@ func (surface) Frame(_ *wlserver.WlSurface, callback *wlserver.WlCallback) {
 	callback.SendDone(42)
 	callback.Destroy()
 }
+
 func (surface) SetBufferTransform(r *wlserver.WlSurface, t wlserver.WlOutputTransform) {
 	if t == 9 {
 		r.PostError(wlserver.WlSurfaceErrorInvalidTransform, "there is no transform %d", t)
@@ -173,7 +175,10 @@ func (h shm) Release(*wlserver.WlShm) {}
 
 type seat struct{ w *world }
 
-func (h seat) GetPointer(*wlserver.WlSeat, *wlserver.WlPointer) {}
+func (h seat) GetPointer(_ *wlserver.WlSeat, id *wlserver.WlPointer) {
+	h.w.pointer = id
+}
+
 func (h seat) GetKeyboard(_ *wlserver.WlSeat, id *wlserver.WlKeyboard) {
 	h.w.keyboard = id
 }

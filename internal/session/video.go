@@ -162,6 +162,20 @@ func (s *Session) addSink(ctx context.Context) (sceneLink, uint32, error) {
 	return sceneLink{file}, id, nil
 }
 
+// sinkLost ends an encoder that the display no longer feeds: its picture would
+// stand still for ever. The rendition starts another one.
+func (s *Session) sinkLost(id uint32) {
+	s.mu.Lock()
+	r := s.rendition
+	current := id == s.sinks
+	s.mu.Unlock()
+	if r != nil && current {
+		if e := r.current(); e != nil {
+			_ = e.Close()
+		}
+	}
+}
+
 func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }

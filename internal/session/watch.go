@@ -53,6 +53,9 @@ func (s *Session) displayEvent(e display.Event) {
 	case display.EventClientGone:
 		s.trace.Note(evidence.StageDisplay, "display", string(e.Kind), "reason", e.Reason)
 	case display.EventFault:
+		if e.Fault == display.FaultSinkLost {
+			s.sinkLost(e.Sink)
+		}
 		s.trace.Note(evidence.StageDisplay, "display", string(e.Kind), "what", e.Fault, "detail", e.Detail)
 	}
 }

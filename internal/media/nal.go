@@ -109,7 +109,7 @@ func (t *Tidy) Filter(au []byte) (tidied []byte, key bool, err error) {
 		case NALPPS:
 			t.pps = appendUnit(t.pps[:0], n)
 		case NALIDR:
-			key = true
+			key = key || !picture // all slices of an IDR picture are
 		}
 		picture = picture || n.VCL()
 	}

@@ -113,13 +113,14 @@ func TestStartHonoursItsContext(t *testing.T) {
 	if _, err := media.Start(ctx, b.spawner, media.Options{Executable: b.exe, RegistryFile: b.reg}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("start gave %v", err)
 	}
-	if children := b.spawner.Children(); len(children) != 0 {
-		deadline := time.Now().Add(patience)
-		for len(b.spawner.Children()) != 0 && time.Now().Before(deadline) {
-			_, _ = unix.Poll(nil, 5)
-		}
-		if left := b.spawner.Children(); len(left) != 0 {
-			t.Errorf("children %v are left", left)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for len(b.spawner.Children()) != 0 {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("children %v are left", b.spawner.Children())
 		}
 	}
 }

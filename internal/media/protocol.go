@@ -52,7 +52,8 @@ type Hello struct {
 	PID     int
 	// GStreamer is the version of the library, as in "1.22.0".
 	GStreamer string
-	// Encoders and Decoders are the elements of the ladder that load here.
+	// Encoders are the elements of the ladder that load here, Decoders those
+	// that are installed.
 	Encoders, Decoders []string
 	// StartNanos is the time from the start of main to this message.
 	StartNanos int64

@@ -170,17 +170,25 @@ func version() string {
 	return strings.TrimPrefix(goString(address), "GStreamer ")
 }
 
+// haveElement tells whether the registry names an element.
+func haveElement(name string) bool {
+	factory := findElement(name)
+	unref(factory)
+	return factory != 0
+}
+
+func findElement(name string) uintptr {
+	return withString(name, func(s uintptr) uintptr { return call(gst.elementFactoryFind, s) })
+}
+
 // loadElement loads the plugin of an element, and tells whether there is one.
 func loadElement(name string) bool {
-	factory := withString(name, func(s uintptr) uintptr { return call(gst.elementFactoryFind, s) })
+	factory := findElement(name)
 	if factory == 0 {
 		return false
 	}
-	defer call(gst.objectUnref, factory)
+	defer unref(factory)
 	loaded := call(gst.pluginFeatureLoad, factory)
-	if loaded == 0 {
-		return false
-	}
-	call(gst.objectUnref, loaded)
-	return true
+	unref(loaded)
+	return loaded != 0
 }

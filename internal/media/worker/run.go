@@ -62,7 +62,9 @@ func Run(began time.Time) error {
 	}
 	// The registry has been read. Nothing is there when the parent passed none.
 	_ = unix.Close(media.RegistryFD)
-	p.encoders, p.decoders = available(media.Encoders("h264")), available(media.Decoders("h264"))
+	p.encoders = available(media.Encoders("h264"), loadElement)
+	// Decoders are heavy, and few workers decode: what the registry says will do.
+	p.decoders = available(media.Decoders("h264"), haveElement)
 	preload(p.encoders)
 	hello := media.Hello{
 		Version: media.Version, PID: os.Getpid(), GStreamer: version(),
@@ -76,11 +78,11 @@ func Run(began time.Time) error {
 	return p.fatal
 }
 
-// available returns the elements of rungs that load.
-func available(rungs []media.Rung) []string {
+// available returns the elements of rungs that are there.
+func available(rungs []media.Rung, there func(element string) bool) []string {
 	names := []string{}
 	for _, r := range rungs {
-		if loadElement(r.Element) {
+		if there(r.Element) {
 			names = append(names, r.Element)
 		}
 	}

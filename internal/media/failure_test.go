@@ -3,6 +3,7 @@ package media_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -262,4 +263,26 @@ func TestVerbsForPeople(t *testing.T) {
 			t.Errorf("%q: %s, said %q; want status %d and %q", c.args, exit, said, c.code, c.says)
 		}
 	}
+}
+
+// TestWorkerOfAnotherUser may walk neither to the program nor to the registry.
+func TestWorkerOfAnotherUser(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	b := newBench(t)
+	w, err := media.Start(b.ctx, b.spawner, media.Options{
+		Executable: b.exe, RegistryFile: b.reg, Stderr: os.Stderr, Credential: &process.Credential{UID: 65534, GID: 65534},
+	})
+	must(t, err)
+	defer w.Kill()
+	if len(w.Hello().Encoders) == 0 {
+		t.Error("it has no encoders: it did not read the registry")
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.Process().PID()))
+	must(t, err)
+	if !strings.Contains(string(status), "Uid:\t65534\t65534") {
+		t.Errorf("it runs as another user:\n%s", status)
+	}
+	t.Logf("start to hello %s", time.Duration(w.Hello().StartNanos))
 }

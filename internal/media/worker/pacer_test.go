@@ -9,8 +9,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-const interval = 10 * time.Millisecond
-
 // event is a frame that a pacer asked for.
 type event struct {
 	at   time.Duration

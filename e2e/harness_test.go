@@ -134,6 +134,7 @@ func startServerIn(t testing.TB, dir string, port int, config string) *server {
 	defer cancel()
 	for {
 		if _, err := s.api.Status(ctx); err == nil {
+			s.instance() // and until the spare worker is there
 			return s
 		}
 		select {

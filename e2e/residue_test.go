@@ -9,6 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // traces is what of a host can be seen from outside: everything that a session
@@ -48,18 +51,26 @@ func (s *server) look() traces {
 	return seen
 }
 
-// instance is the name by which the host marks what is its own.
+// instance is the name by which the host marks what is its own: its spare
+// worker carries it, once that has been started.
 func (s *server) instance() string {
-	for _, pid := range descendants(s.cmd.Process.Pid) {
-		env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		for _, v := range strings.Split(string(env), "\x00") {
-			if name, ok := strings.CutPrefix(v, "KENNEL_INSTANCE="); ok {
-				return name
+	s.t.Helper()
+	name := ""
+	waitFor(s.t, "a marked child of the host", func() bool {
+		for _, pid := range descendants(s.cmd.Process.Pid) {
+			env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			if !strings.Contains(string(env), "KENNEL_SESSION=spare") {
+				continue
+			}
+			for _, v := range strings.Split(string(env), "\x00") {
+				if found, ok := strings.CutPrefix(v, "KENNEL_INSTANCE="); ok {
+					name = found
+				}
 			}
 		}
-	}
-	s.t.Fatal("the host has no marked child: its spare worker is missing")
-	return ""
+		return name != ""
+	})
+	return name
 }
 
 // descriptors lists what a process has open, by kind.
@@ -107,9 +118,16 @@ func descendants(pid int) []int {
 // expectSame fails when the host shows other traces than before.
 func (s *server) expectSame(t *testing.T, before traces) {
 	t.Helper()
-	var now traces
-	waitFor(t, "a clean host", func() bool {
-		now = s.look()
-		return slices.Equal(now, before) || t.Context().Err() != nil
-	})
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		now := s.look()
+		if slices.Equal(now, before) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("the host is not as before:\n%s", cmp.Diff(before, now))
+			return
+		}
+		<-time.After(20 * time.Millisecond)
+	}
 }

@@ -15,9 +15,9 @@ import (
 )
 
 type probeFlags struct {
-	identity, pin, app, mode, png    string
-	seconds, bitrate, keys           int
-	asJSON, plain, keepRunning       bool
+	identity, pin, app, mode, png string
+	seconds, bitrate, keys        int
+	asJSON, plain, keepRunning    bool
 }
 
 func newProbe() *cobra.Command {

@@ -140,6 +140,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, sink evidence.S
 	}
 	return session.Open(ctx, session.Options{
 		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: filepath.Join(dir, "sessions"),
+		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
 		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),

@@ -185,7 +185,9 @@ func (h *Host) Pairings() []Pairing { return h.pins.pending() }
 
 // AcceptPairing gives a waiting client its PIN. request may be empty while only
 // one waits.
-func (h *Host) AcceptPairing(pin, request string) (Pairing, error) { return h.pins.accept(pin, request) }
+func (h *Host) AcceptPairing(pin, request string) (Pairing, error) {
+	return h.pins.accept(pin, request)
+}
 
 // Network counts what was sent to a session's client.
 type Network struct {

@@ -46,7 +46,7 @@ type link struct {
 
 	stats linkStats
 
-	mu       sync.Mutex // covers what follows
+	mu        sync.Mutex // covers what follows
 	announced *rtsp.Announce
 	peer      *enet.Peer
 	sealer    *control.Sealer

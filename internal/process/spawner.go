@@ -76,7 +76,7 @@ type Exit struct {
 // String says in a few words how the process ended.
 func (e Exit) String() string {
 	if e.Signal != 0 {
-		return fmt.Sprintf("killed by %s", e.Signal)
+		return "killed by " + unix.SignalName(e.Signal)
 	}
 	return fmt.Sprintf("exit status %d", e.Code)
 }

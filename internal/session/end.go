@@ -46,6 +46,7 @@ func (s *Session) teardown(end evidence.End, detail string) {
 	s.stopProcesses()
 	s.watchers.Wait()
 	residue := s.giveBack()
+	s.house.spares.replenish()
 	if len(residue) > 0 {
 		s.trace.Failed(evidence.StageStop, evidence.FaultResidue, "residue", strings.Join(residue, "; "))
 	} else {

@@ -26,6 +26,9 @@ type Options struct {
 	RuntimeDir string
 	// OutputDir keeps one file per session with what its processes printed.
 	OutputDir string
+	// Registry is the file that keeps what GStreamer plugins there are, across
+	// restarts.
+	Registry string
 	// Executable is the kennel program, MediaExecutable kennel-media.
 	Executable, MediaExecutable string
 	// Cgroups allows a cgroup per session where the machine does.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/process"
 )
 
 const (
@@ -26,7 +28,10 @@ const (
 	restartWindow = 30 * time.Second
 )
 
-var errStalled = errors.New("the encoder brought no frame")
+var (
+	errStalled = errors.New("the encoder brought no frame")
+	errUnfed   = errors.New("the display had lost its link to the encoder")
+)
 
 // rendition is one encoding of the session's picture: an encoder process that
 // is replaced when it fails, by the same encoder once and then by the next one
@@ -40,6 +45,7 @@ type rendition struct {
 
 	mu       sync.Mutex // covers what follows
 	encoding *media.Encoding
+	process  *process.Process // of encoding
 	element  string
 }
 
@@ -62,16 +68,17 @@ func (r *rendition) encoder() string {
 	return r.element
 }
 
-func (r *rendition) current() *media.Encoding {
+// current returns the running encoding and its process, nil before it plays.
+func (r *rendition) current() (*media.Encoding, *process.Process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.encoding
+	return r.encoding, r.process
 }
 
-func (r *rendition) set(e *media.Encoding, element string) {
+func (r *rendition) set(e *media.Encoding, p *process.Process, element string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.encoding, r.element = e, element
+	r.encoding, r.process, r.element = e, p, element
 }
 
 // run keeps an encoder going until the rendition is closed or none is left.
@@ -112,7 +119,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink)
 		return err
 	}
 	err = r.drive(ctx, w, element, link, sink)
-	r.set(nil, "")
+	r.set(nil, nil, "")
 	exit := s.house.spares.retire(w)
 	_ = s.display.RemoveSink(id)
 	if ctx.Err() != nil {
@@ -149,7 +156,7 @@ func (r *rendition) drive(ctx context.Context, w *warm, element string, link sce
 			return fmt.Errorf("encoder %s: %w", element, media.ErrGone)
 		}
 	}
-	r.set(encoding, element)
+	r.set(encoding, w.worker.Process(), element)
 	if err := encoding.Start(); err != nil {
 		return fmt.Errorf("start encoder %s: %w", element, err)
 	}
@@ -185,6 +192,9 @@ func (r *rendition) explain(encoding *media.Encoding, err error) error {
 	}
 	if errors.Is(err, io.EOF) {
 		return media.ErrGone
+	}
+	if errors.Is(err, net.ErrClosed) {
+		return errUnfed
 	}
 	if isTimeout(err) {
 		return fmt.Errorf("%w for %s", errStalled, stalled)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -129,7 +128,7 @@ func (p *spares) start(ctx context.Context) (*warm, error) {
 // registry is the private GStreamer registry of this host's workers, made when
 // it is missing: a worker never scans plugins by itself, which would fork.
 func (p *spares) registry(ctx context.Context) (string, error) {
-	file := filepath.Join(p.house.o.RuntimeDir, "gstreamer.registry")
+	file := p.house.o.Registry
 	if err := media.EnsureRegistry(ctx, p.house.spawner, p.house.o.MediaExecutable, file); err != nil {
 		return "", err
 	}

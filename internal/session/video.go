@@ -70,7 +70,7 @@ func (s *Session) Keyframe() {
 	if r == nil {
 		return
 	}
-	if e := r.current(); e != nil {
+	if e, _ := r.current(); e != nil {
 		// A worker that does not listen is found by its missing frames.
 		_ = e.RequestKeyframe()
 	}
@@ -82,7 +82,7 @@ func (s *Session) SetBitrate(kbps int) error {
 	r := s.rendition
 	s.mu.Unlock()
 	if r != nil {
-		if e := r.current(); e != nil {
+		if e, _ := r.current(); e != nil {
 			return e.SetBitrate(kbps)
 		}
 	}
@@ -162,17 +162,26 @@ func (s *Session) addSink(ctx context.Context) (sceneLink, uint32, error) {
 	return sceneLink{file}, id, nil
 }
 
-// sinkLost ends an encoder that the display no longer feeds: its picture would
-// stand still for ever. The rendition starts another one.
+// sinkLost replaces an encoder that lives but is no longer fed: its picture
+// would stand still for ever. One that has died is found by the end of its
+// frames, with a better reason.
 func (s *Session) sinkLost(id uint32) {
 	s.mu.Lock()
 	r := s.rendition
 	current := id == s.sinks
 	s.mu.Unlock()
-	if r != nil && current {
-		if e := r.current(); e != nil {
-			_ = e.Close()
-		}
+	if r == nil || !current {
+		return
+	}
+	e, process := r.current()
+	if e == nil {
+		return
+	}
+	select {
+	case <-process.Done():
+	case <-s.ending:
+	case <-time.After(sameDeath):
+		_ = e.Close()
 	}
 }
 

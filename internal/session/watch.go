@@ -54,7 +54,7 @@ func (s *Session) displayEvent(e display.Event) {
 		s.trace.Note(evidence.StageDisplay, "display", string(e.Kind), "reason", e.Reason)
 	case display.EventFault:
 		if e.Fault == display.FaultSinkLost {
-			s.sinkLost(e.Sink)
+			s.watchers.Go(func() { s.sinkLost(e.Sink) })
 		}
 		s.trace.Note(evidence.StageDisplay, "display", string(e.Kind), "what", e.Fault, "detail", e.Detail)
 	}

@@ -52,6 +52,11 @@ const (
 	FaultEncoderInit     FaultID = "kennel-encoder-init"
 	FaultEncoderError    FaultID = "kennel-encoder-error"
 	FaultEncoderDied     FaultID = "kennel-encoder-died"
+	FaultSceneMalformed  FaultID = "kennel-scene-malformed"
+	FaultDecoderMissing  FaultID = "kennel-decoder-missing"
+	FaultDecoderError    FaultID = "kennel-decoder-error"
+	FaultMediaRequest    FaultID = "kennel-media-request"
+	FaultReaderStalled   FaultID = "kennel-reader-stalled"
 	FaultFrameWithoutFEC FaultID = "kennel-frame-without-fec"
 	FaultFrameTooLarge   FaultID = "kennel-frame-too-large"
 	FaultResidue         FaultID = "leak"
@@ -76,6 +81,11 @@ var catalogue = []Fault{
 	{FaultEncoderInit, StageVideoPipeline, Critical, "the encoder could not be started", []FaultID{FaultEncoderMissing}, "run kennel-media --check; read the media process's lines in the session's output"},
 	{FaultEncoderError, StageVideoPipeline, Critical, "the encoder reported an error in the middle of the stream", nil, "read the media process's lines in the session's output"},
 	{FaultEncoderDied, StageVideoPipeline, Critical, "the media process ended in the middle of the stream", []FaultID{FaultEncoderError}, "read the media process's lines in the session's output"},
+	{FaultSceneMalformed, StageVideoPipeline, Warning, "the encoder was given a picture that is malformed or unsafe to read", nil, "report it with the session's events: the display and kennel-media must be of one release"},
+	{FaultDecoderMissing, StageVideoPipeline, Critical, "no decoder for the codec is installed", nil, "install gstreamer1.0-libav (avdec_h264) or gstreamer1.0-plugins-bad (openh264dec)"},
+	{FaultDecoderError, StageVideoPipeline, Critical, "the decoder could not be started or failed for good", []FaultID{FaultDecoderMissing}, "run kennel-media --check"},
+	{FaultMediaRequest, StageVideoPipeline, Critical, "a media process was asked for what it cannot do", nil, "install kennel and kennel-media of one release"},
+	{FaultReaderStalled, StageVideoPipeline, Critical, "nobody took the encoded frames for so long that the encoder gave up", nil, "look for what keeps kennel serve from running: a stopped process, or a machine without memory"},
 	{FaultFrameWithoutFEC, StageStreaming, Warning, "a frame was so large that it was sent without error correction", nil, "lower the bitrate or the resolution in the client"},
 	{FaultFrameTooLarge, StageStreaming, Warning, "a frame was larger than the protocol can carry and was dropped", nil, "lower the bitrate or the resolution in the client"},
 	{FaultResidue, StageStop, Critical, "something that the session took was not given back", nil, "read the session's receipt: it names the resource"},

@@ -28,8 +28,8 @@ var rooms = map[string][]string{
 		"internal/media", "internal/meter", "internal/session", "internal/store",
 	},
 	"internal/host": {
-		"internal/app", "internal/config", "internal/evidence", "internal/media", "internal/meter", "internal/session",
-		"internal/store", "moonlight",
+		"internal/app", "internal/config", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
+		"internal/session", "internal/store", "moonlight",
 	},
 	"internal/guard": {
 		"internal/config", "internal/diagnosis", "internal/evidence", "internal/meter", "internal/probe", "internal/process",

@@ -56,7 +56,7 @@ func refusal(f Fault) error {
 	switch f.ID {
 	case evidence.FaultEncoderMissing:
 		return fmt.Errorf("%w: %w", ErrEncoderMissing, f)
-	case FaultDecoderMissing:
+	case evidence.FaultDecoderMissing:
 		return fmt.Errorf("%w: %w", ErrDecoderMissing, f)
 	}
 	return f

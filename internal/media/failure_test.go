@@ -186,7 +186,7 @@ func TestMalformedScenes(t *testing.T) {
 		{"whole", func() { scenes(func(sc *scene.Scene) { sc.Width *= 2 }) }},
 	} {
 		c.send()
-		fault(t, e, media.FaultScene, c.words)
+		fault(t, e, evidence.FaultSceneMalformed, c.words)
 	}
 	s.show(grey(1))
 	var f ipc.Frame

@@ -126,20 +126,6 @@ type Ready struct {
 	WarmupNanos int64
 }
 
-// Faults that have no entry in the catalogue of package evidence.
-const (
-	// FaultScene: a scene message was malformed, or its memory unsafe to read.
-	FaultScene evidence.FaultID = "kennel-scene-malformed"
-	// FaultDecoderMissing: no decoder for the codec is installed.
-	FaultDecoderMissing evidence.FaultID = "kennel-decoder-missing"
-	// FaultDecoderError: the decoder could not be started or failed for good.
-	FaultDecoderError evidence.FaultID = "kennel-decoder-error"
-	// FaultRequest: the worker was asked for what it cannot do.
-	FaultRequest evidence.FaultID = "kennel-media-request"
-	// FaultReaderStalled: nobody read the frames for so long that the worker gave up.
-	FaultReaderStalled evidence.FaultID = "kennel-reader-stalled"
-)
-
 // Fault is what went wrong in a worker.
 type Fault struct {
 	ID     evidence.FaultID

@@ -54,7 +54,8 @@ func connect(ctx context.Context, to netip.AddrPort, key [16]byte, n negotiated)
 		_ = conn.Close()
 		return nil, evidence.Errorf(evidence.Unavailable, "connect the control link (UDP port %d): is the port open? %w", to.Port(), err)
 	}
-	if err := c.send(control.TypeRequestIDR, control.ChannelGeneric, enet.Reliable, control.AppendRequestIDR(nil)); err == nil {
+	err = c.send(control.TypeRequestIDR, control.ChannelGeneric, enet.Reliable, control.AppendRequestIDR(nil))
+	if err == nil {
 		err = c.send(control.TypeStartB, control.ChannelGeneric, enet.Reliable, control.AppendStartB(nil))
 	}
 	return c, err

@@ -145,7 +145,9 @@ func (r *Report) problem(format string, args ...any) {
 // Render writes the report for people, at most 80 columns wide.
 func (r *Report) Render(w io.Writer) error {
 	var b strings.Builder
-	line := func(name, format string, args ...any) { fmt.Fprintf(&b, "%-12s "+format+"\n", append([]any{name}, args...)...) }
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s "+format+"\n", append([]any{name}, args...)...)
+	}
 	line("host", "%s (%s)", r.Hostname, r.Host)
 	line("apps", "%s", strings.Join(r.Apps, ", "))
 	if r.App != "" {

@@ -61,11 +61,14 @@ func (s *Session) launch(ctx context.Context) error {
 	}
 	s.trace.Done(evidence.StageLaunch)
 	// The encoder's worker is claimed meanwhile: it does not need the display.
-	go s.claimWorker()
-	if err := s.startDisplay(ctx); err != nil {
-		return err
+	claimed := make(chan error, 1)
+	go func() { claimed <- s.claimWorker(ctx) }()
+	err := s.startDisplay(ctx)
+	if err == nil {
+		err = s.startApp(ctx)
 	}
-	if err := s.startApp(ctx); err != nil {
+	// A host that cannot encode says so now, when the player can still read it.
+	if err := errors.Join(err, <-claimed); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -168,15 +171,10 @@ func (h *House) markers(session string) []string {
 }
 
 // claimWorker takes a warm media worker for the first rendition.
-func (s *Session) claimWorker() {
-	ctx, cancel := context.WithTimeout(context.Background(), s.house.o.LaunchTimeout)
-	defer cancel()
+func (s *Session) claimWorker(ctx context.Context) error {
 	w, err := s.house.spares.claim(ctx)
 	if err != nil {
-		if !errors.Is(err, errSparesClosed) {
-			s.trace.Note(evidence.StageVideoPipeline, "warning", "no warm media worker: "+err.Error())
-		}
-		return
+		return evidence.Errorf(evidence.Unavailable, "this host cannot encode video: %w", err).WithFault(evidence.FaultMediaStart)
 	}
 	s.mu.Lock()
 	if s.end == "" && s.worker == nil {
@@ -186,6 +184,7 @@ func (s *Session) claimWorker() {
 	if w != nil {
 		s.house.spares.retire(w)
 	}
+	return nil
 }
 
 func (s *Session) neverConnected() {

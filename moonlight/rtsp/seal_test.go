@@ -66,8 +66,14 @@ func TestKeyringWantsRisingSequences(t *testing.T) {
 		sequence uint32
 		want     bool
 	}{
-		{key, 0, false}, {key, 1, true}, {key, 1, false}, {key, 5, true}, {key, 4, false},
-		{other, 1, true}, {key, math.MaxUint32, true}, {key, math.MaxUint32, false},
+		{key, 0, false},
+		{key, 1, true},
+		{key, 1, false},
+		{key, 5, true},
+		{key, 4, false},
+		{other, 1, true},
+		{key, math.MaxUint32, true},
+		{key, math.MaxUint32, false},
 	} {
 		if got := k.advance(c.key, c.sequence); got != c.want {
 			t.Errorf("key %d, sequence %d: got %t", c.key[0], c.sequence, got)

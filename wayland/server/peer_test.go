@@ -287,7 +287,7 @@ type compositor struct{ w *world }
 
 func (h compositor) CreateSurface(_ *wlserver.WlCompositor, id *wlserver.WlSurface) {
 	h.w.surfaces = append(h.w.surfaces, id)
-	id.SetHandler(surface{h.w})
+	id.SetHandler(surface(h))
 	id.OnDestroy(func() { h.w.note("surface %d gone", id.ID()) })
 }
 
@@ -306,6 +306,7 @@ func (h surface) Frame(_ *wlserver.WlSurface, callback *wlserver.WlCallback) {
 	callback.SendDone(42)
 	callback.Destroy()
 }
+
 func (h surface) SetOpaqueRegion(_ *wlserver.WlSurface, g *wlserver.WlRegion) {
 	h.w.note("opaque %t", g != nil)
 }

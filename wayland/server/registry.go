@@ -9,11 +9,13 @@ import (
 
 // The interfaces that the runtime serves itself (wayland.xml).
 var (
-	displayInterface = &wire.Interface{Name: "wl_display", Version: 1,
+	displayInterface = &wire.Interface{
+		Name: "wl_display", Version: 1,
 		Requests: []wire.Message{{Name: "sync", Signature: "n", Since: 1}, {Name: "get_registry", Signature: "n", Since: 1}},
 		Events:   []wire.Message{{Name: "error", Signature: "ous", Since: 1}, {Name: "delete_id", Signature: "u", Since: 1}},
 	}
-	registryInterface = &wire.Interface{Name: "wl_registry", Version: 1,
+	registryInterface = &wire.Interface{
+		Name: "wl_registry", Version: 1,
 		Requests: []wire.Message{{Name: "bind", Signature: "usun", Since: 1}},
 		Events:   []wire.Message{{Name: "global", Signature: "usu", Since: 1}, {Name: "global_remove", Signature: "u", Since: 1}},
 	}

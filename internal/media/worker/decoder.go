@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/media"
 )
@@ -67,7 +68,7 @@ func (d *decoding) run() *media.Fault {
 		err := d.decode(&f)
 		d.busySince.Store(0)
 		if err != nil {
-			return &media.Fault{ID: media.FaultDecoderError, Detail: fmt.Sprintf("%s: %s", d.element, err), Fatal: true}
+			return &media.Fault{ID: evidence.FaultDecoderError, Detail: fmt.Sprintf("%s: %s", d.element, err), Fatal: true}
 		}
 	}
 }

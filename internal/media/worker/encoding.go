@@ -48,7 +48,7 @@ func newEncoding(spec media.EncodeSpec, element string, scenes *ipc.Conn, stream
 		spec: spec, stream: stream, writer: ipc.NewFrameWriter(stream),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), pacer: newPacer(spec.FPSNum, spec.FPSDen),
 	}
-	e.inbox = newInbox(scenes, e.sceneCame, func(detail string) { fault(media.Fault{ID: media.FaultScene, Detail: detail}) })
+	e.inbox = newInbox(scenes, e.sceneCame, func(detail string) { fault(media.Fault{ID: evidence.FaultSceneMalformed, Detail: detail}) })
 	var err error
 	if e.encoder, err = newEncoder(&spec, element); err != nil {
 		return nil, err
@@ -178,9 +178,9 @@ func (e *encoding) lostReader(err error) *media.Fault {
 	default:
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &media.Fault{ID: media.FaultReaderStalled, Detail: fmt.Sprintf("nobody read encoded frames for %s", readerTimeout), Fatal: true}
+		return &media.Fault{ID: evidence.FaultReaderStalled, Detail: fmt.Sprintf("nobody read encoded frames for %s", readerTimeout), Fatal: true}
 	}
-	return &media.Fault{ID: media.FaultReaderStalled, Detail: "the frame stream was closed: " + err.Error(), Fatal: true}
+	return &media.Fault{ID: evidence.FaultReaderStalled, Detail: "the frame stream was closed: " + err.Error(), Fatal: true}
 }
 
 // stats returns the counters, and whether frames flow.

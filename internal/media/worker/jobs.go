@@ -50,7 +50,7 @@ func (p *process) encode(spec media.EncodeSpec, files []*os.File) error {
 // scenes reads the scene link. When the display goes, the last picture is kept.
 func (p *process) scenes(e *encoding) {
 	if err := e.inbox.read(); err != nil {
-		p.report(media.Fault{ID: media.FaultScene, Detail: err.Error()})
+		p.report(media.Fault{ID: evidence.FaultSceneMalformed, Detail: err.Error()})
 	}
 	_ = e.inbox.conn.Close()
 }
@@ -62,7 +62,7 @@ func (p *process) decode(spec media.DecodeSpec, files []*os.File) error {
 	begun := monotonic()
 	element, ok := choose(spec.Decoder, p.decoders)
 	if !ok {
-		return media.Fault{ID: media.FaultDecoderMissing, Detail: missing(wanted(spec.Decoder, media.Decoders("h264")))}
+		return media.Fault{ID: evidence.FaultDecoderMissing, Detail: missing(wanted(spec.Decoder, media.Decoders("h264")))}
 	}
 	stream, err := ipc.StreamConn(files[0])
 	if err != nil {
@@ -71,7 +71,7 @@ func (p *process) decode(spec media.DecodeSpec, files []*os.File) error {
 	d, err := newDecoding(element, stream)
 	if err != nil {
 		_ = stream.Close()
-		return media.Fault{ID: media.FaultDecoderError, Detail: fmt.Sprintf("%s: %s", element, err)}
+		return media.Fault{ID: evidence.FaultDecoderError, Detail: fmt.Sprintf("%s: %s", element, err)}
 	}
 	p.decoding = d
 	go p.job(stream, d.run)

@@ -121,7 +121,7 @@ func (p *process) control() {
 		case errors.As(err, &fault):
 			p.report(fault)
 		case err != nil:
-			p.report(media.Fault{ID: media.FaultRequest, Detail: err.Error()})
+			p.report(media.Fault{ID: evidence.FaultMediaRequest, Detail: err.Error()})
 		}
 	}
 }

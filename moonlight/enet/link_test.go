@@ -67,6 +67,12 @@ func (n *network) setDark(dark bool) {
 	n.dark = dark
 }
 
+func (n *network) counts() (lost, sent int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lost, n.sent
+}
+
 func (s *socket) WriteTo(data []byte, to net.Addr) (int, error) {
 	n := s.net
 	n.mu.Lock()

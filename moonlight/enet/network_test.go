@@ -70,8 +70,9 @@ func TestReliableOverABadLink(t *testing.T) {
 				if err := errors.Join(j.client.Flushed(t.Context()), j.peer.Flushed(t.Context())); err != nil {
 					t.Fatal(err)
 				}
+				lost, sent := n.counts()
 				t.Logf("%v for %d messages each way, %d of %d datagrams lost, RTT %v, %+v",
-					time.Since(start), messages, n.lost, n.sent, j.peer.RTT(), j.host.Stats())
+					time.Since(start), messages, lost, sent, j.peer.RTT(), j.host.Stats())
 				for _, r := range []recorder{j.server, j.caller} {
 					var got [channels][]string
 					for range messages {

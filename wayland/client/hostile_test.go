@@ -3,6 +3,7 @@ package client_test
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,9 @@ func hear(t testing.TB, b []byte, fds ...int) error {
 			oob = unix.UnixRights(fds...)
 		}
 		_, _, _ = theirs.WriteMsgUnix(b, oob, nil)
+		// The requests are read to the end, or writing them would fail first.
+		_ = theirs.CloseWrite()
+		_, _ = io.Copy(io.Discard, theirs)
 	}()
 	for {
 		if err := c.Dispatch(deadline(t)); err != nil {

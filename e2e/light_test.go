@@ -47,6 +47,16 @@ func checkStream(t *testing.T, r *probe.Report, fps, seconds int) {
 	}
 }
 
+// TestVideoIsEncrypted where the host demands it.
+func TestVideoIsEncrypted(t *testing.T) {
+	s, me := pairedServer(t, "version = 1\n[video]\nencryption = \"required\"\n")
+	r := s.probe(me, "--app", "Demo", "--mode", "640x360x30", "--seconds", "3", "--keys", "3")
+	checkStream(t, r, 30, 3)
+	if !r.EncryptedVideo || r.Input.Echoed != 3 {
+		t.Errorf("video encrypted %t, %d keys echoed", r.EncryptedVideo, r.Input.Echoed)
+	}
+}
+
 // TestThreeClientsOfOneAddress: sessions are told apart by certificate and
 // key, whatever the address, and whether RTSP is encrypted or not.
 func TestThreeClientsOfOneAddress(t *testing.T) {

@@ -34,7 +34,7 @@ type App struct {
 
 // Runner says how an app is started.
 type Runner struct {
-	// Type is RunnerProcess or RunnerDemo. The demo takes no other key.
+	// Type is RunnerProcess or RunnerDemo. The demo takes only Env beside it.
 	Type string `toml:"type" json:"type"`
 	// RunCmd is a command line that is split into words without a shell (SplitCommand).
 	RunCmd string `toml:"run_cmd" json:"run_cmd,omitempty"`

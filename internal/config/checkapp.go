@@ -26,9 +26,10 @@ func (a App) check(path string, found *problems) {
 func (r Runner) check(path string, found *problems) {
 	switch r.Type {
 	case RunnerDemo:
-		if r.RunCmd != "" || len(r.Args) > 0 || len(r.Env) > 0 || r.User != "" || r.Dir != "" {
-			found.addf(path, "the demo takes no other key; leave only type = %q", RunnerDemo)
+		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" {
+			found.addf(path, "the demo takes env and no other key beside type = %q", RunnerDemo)
 		}
+		r.checkSurroundings(path, found)
 	case RunnerProcess:
 		r.checkCommand(path, found)
 		r.checkSurroundings(path, found)

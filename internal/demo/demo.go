@@ -20,6 +20,9 @@ type Options struct {
 	// Width and Height are the window's size in pixels where the compositor
 	// has no wish; 1280x720. A picture holds at most 16384x16384.
 	Width, Height int
+	// Busy adds noise to the picture, which fills any bit rate; also when
+	// $KENNEL_DEMO_BUSY is 1.
+	Busy bool
 	// Log, if set, is told what happens, a line at a time.
 	Log func(line string)
 }
@@ -38,6 +41,7 @@ func (o *Options) complete() {
 		o.Height = 720
 	}
 	o.Width, o.Height = min(o.Width, maxSide), min(o.Height, maxSide)
+	o.Busy = o.Busy || os.Getenv("KENNEL_DEMO_BUSY") == "1"
 	if o.Log == nil {
 		o.Log = func(string) {}
 	}

@@ -36,6 +36,8 @@ type painter struct {
 	width, height int
 	scale         int // of small text
 	background    canvas
+	busy          bool
+	noise         uint32 // state of the generator, 0 before the first
 }
 
 func newPainter(width, height int, title string) *painter {
@@ -67,7 +69,10 @@ func (p *painter) draw(c *canvas, old []rect, s *state) []rect {
 	for _, r := range old {
 		c.restore(&p.background, r)
 	}
-	moving := make([]rect, 0, 6)
+	moving := make([]rect, 0, 7)
+	if p.busy {
+		moving = append(moving, p.snow(c))
+	}
 	moving = append(moving, p.ball(c, s.elapsed), p.bar(c, s.elapsed))
 	scale := p.scale
 	clock := s.now.Format("15:04:05.000")
@@ -99,5 +104,23 @@ func (p *painter) bar(c *canvas, elapsed time.Duration) rect {
 	part := r
 	part.w = int(elapsed%time.Second) * r.w / int(time.Second)
 	c.fill(part, colorBar)
+	return r
+}
+
+// snow is noise that no encoder can foretell, a sixth of the picture.
+func (p *painter) snow(c *canvas) rect {
+	r := rect{p.width / 16, p.height / 3, p.width / 2, p.height / 3}
+	x := p.noise | 1
+	for row := r.y; row < r.y+r.h; row++ {
+		line := c.pix[(row*c.width+r.x)*4:][:r.w*4]
+		for i := range line {
+			// xorshift32 (Marsaglia 2003)
+			x ^= x << 13
+			x ^= x >> 17
+			x ^= x << 5
+			line[i] = byte(x)
+		}
+	}
+	p.noise = x
 	return r
 }

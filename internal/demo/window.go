@@ -88,6 +88,7 @@ func (w *window) configure(serial uint32) {
 	if w.painter == nil || w.painter.width != width || w.painter.height != height {
 		w.options.Log(fmt.Sprintf("window of %dx%d", width, height))
 		w.painter = newPainter(width, height, w.options.Title)
+		w.painter.busy = w.options.Busy
 		w.chain.retire()
 		w.shown = []rect{{0, 0, width, height}}
 	}

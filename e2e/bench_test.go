@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// BenchmarkLaunchToPicture reports the time from a client's launch request to
+// its first decodable picture, 1280x720 at 60 fps, as a median and a worst.
+// Run it as -benchtime 20x.
+func BenchmarkLaunchToPicture(b *testing.B) {
+	s := startServer(b, "")
+	me := b.TempDir()
+	s.pair(me, "1234")
+	var pictures, decoded []time.Duration
+	for b.Loop() {
+		r := s.probe(me, "--seconds", "1", "--keys", "0", "--mode", "1280x720x60")
+		pictures = append(pictures, time.Duration(r.Timing.FirstPicture))
+		decoded = append(decoded, time.Duration(r.Timing.FirstDecoded))
+	}
+	slices.Sort(pictures)
+	slices.Sort(decoded)
+	b.ReportMetric(float64(pictures[len(pictures)/2].Microseconds())/1e3, "picture-p50-ms")
+	b.ReportMetric(float64(pictures[len(pictures)-1].Microseconds())/1e3, "picture-max-ms")
+	b.ReportMetric(float64(decoded[len(decoded)/2].Microseconds())/1e3, "decoded-p50-ms")
+	b.ReportMetric(0, "ns/op")
+}
+
+const busyDemo = `version = 1
+[[apps]]
+title = "Busy"
+[apps.runner]
+type = "demo"
+env = ["KENNEL_DEMO_BUSY=1"]
+`
+
+// BenchmarkServeCPU reports what kennel serve itself takes of one core while it
+// sends one stream of 1280x720 at 60 fps and about 10 Mbit/s, its packets
+// encrypted or not.
+// Display, encoder and app are other processes and not counted.
+func BenchmarkServeCPU(b *testing.B) {
+	for name, encryption := range map[string]string{"encrypted": "required", "plain": "off"} {
+		b.Run(name, func(b *testing.B) {
+			s := startServer(b, busyDemo+"[video]\nencryption = \""+encryption+"\"\n")
+			me := b.TempDir()
+			s.pair(me, "1234")
+			// x264 with a reservoir of two frames uses half of what it may on noise.
+			args := []string{"--seconds", "10", "--keys", "0", "--mode", "1280x720x60", "--bitrate", "22000"}
+			var percent, rate []float64
+			for b.Loop() {
+				before, start := cpu(b, s.cmd.Process.Pid), time.Now()
+				r := s.probe(me, args...)
+				if r.EncryptedVideo != (encryption == "required") {
+					b.Fatalf("video encrypted: %t", r.EncryptedVideo)
+				}
+				percent = append(percent, float64(cpu(b, s.cmd.Process.Pid)-before)/float64(time.Since(start))*100)
+				rate = append(rate, r.Frames.BitrateKbps/1000)
+			}
+			slices.Sort(percent)
+			slices.Sort(rate)
+			b.ReportMetric(percent[len(percent)/2], "%core")
+			b.ReportMetric(rate[len(rate)/2], "Mbit/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// cpu is what a process has used until now (proc_pid_stat(5), utime and stime).
+func cpu(tb testing.TB, pid int) time.Duration {
+	tb.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100
+}

@@ -97,6 +97,10 @@ func NewVideoPacketizer(config VideoConfig) (*VideoPacketizer, error) {
 	return p, nil
 }
 
+// easyBlock is the number of data packets above which a frame takes another
+// block while there is one: parity costs data times parity of each block.
+const easyBlock = 96
+
 // layout is how a frame is spread over blocks.
 type layout struct {
 	packets, perBlock, blocks int
@@ -109,7 +113,7 @@ func (p *VideoPacketizer) layout(length int) (layout, error) {
 	payload := p.config.PacketSize - datagramExtra
 	l := layout{packets: (frameHeader + length + payload - 1) / payload, percentage: p.config.FECPercent}
 	maxData := MaxShards * 100 / (100 + l.percentage)
-	l.blocks = (l.packets + maxData - 1) / maxData
+	l.blocks = max((l.packets+maxData-1)/maxData, min(MaxBlocks, (l.packets+easyBlock-1)/easyBlock))
 	if l.blocks > MaxBlocks || l.percentage == 0 {
 		l.withoutFEC = l.percentage > 0
 		l.percentage = 0

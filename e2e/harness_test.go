@@ -114,8 +114,7 @@ func startServer(t testing.TB, config string) *server {
 
 func startServerIn(t testing.TB, dir string, port int, config string) *server {
 	t.Helper()
-	s := &server{t: t, dir: dir, port: port, log: &lockedBuffer{}, api: web.NewClient(dir), done: make(chan error, 1)}
-	args := []string{"serve", "--data", dir, "--port", fmt.Sprint(s.port), "--log-level", "debug"}
+	args := []string{"serve", "--data", dir, "--port", fmt.Sprint(port), "--log-level", "debug"}
 	if config != "" {
 		file := filepath.Join(t.TempDir(), "kennel.toml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -123,7 +122,13 @@ func startServerIn(t testing.TB, dir string, port int, config string) *server {
 		}
 		args = append(args, "--config", file)
 	}
-	s.cmd = exec.Command(kennel(t), args...)
+	return start(t, exec.Command(kennel(t), args...), dir, port)
+}
+
+// start starts a command that serves the data directory and the port.
+func start(t testing.TB, cmd *exec.Cmd, dir string, port int) *server {
+	t.Helper()
+	s := &server{t: t, dir: dir, port: port, cmd: cmd, log: &lockedBuffer{}, api: web.NewClient(dir), done: make(chan error, 1)}
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)

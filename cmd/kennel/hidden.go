@@ -10,13 +10,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/demo"
 	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/display/compositor"
 )
 
 // hidden are the verbs that kennel itself starts.
-var hidden = map[string]func() int{"display": runDisplay, "demo": runDemo}
+var hidden = map[string]func() int{"display": runDisplay, "demo": runDemo, confine.Verb: runConfine}
+
+// runConfine becomes the app of a session, or tries what Check asks for.
+func runConfine() int {
+	err := confine.Run()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "kennel confine:", err)
+		return 1
+	}
+	return 0
+}
 
 // runDisplay is the display process of one session.
 func runDisplay() int {

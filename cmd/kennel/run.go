@@ -144,6 +144,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, sink evidence.S
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
 		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
+		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
 		StopTimeout: c.Limits.StopTimeout.Std(), Lease: lease, Event: sink, Log: log,
 	})
 }

@@ -123,8 +123,11 @@ func TestAppRunsAsTheSessionsUser(t *testing.T) {
 	if got := f.output.Tail("app"); !slices.Equal(got, []string{"61234", "61234", "61234"}) {
 		t.Errorf("ids = %v", got)
 	}
-	if uid, ok := UserID(Spec{Runner: RunnerSpec{User: "nobody"}}); !ok || uid == 0 {
-		t.Errorf("UserID(nobody) = %d, %v", uid, ok)
+	if c, err := Configured(Spec{Runner: RunnerSpec{User: "nobody"}}); err != nil || c == nil || c.UID == 0 {
+		t.Errorf("Configured(nobody) = %+v, %v", c, err)
+	}
+	if c, err := Configured(Spec{Runner: RunnerSpec{User: "no such user"}}); err == nil {
+		t.Errorf("Configured(no such user) = %+v", c)
 	}
 }
 

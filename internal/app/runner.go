@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/process"
 )
@@ -47,6 +48,8 @@ type RunnerSpec struct {
 	User string `json:"user,omitempty"`
 	// Dir is the working directory; empty for the session's home.
 	Dir string `json:"dir,omitempty"`
+	// NewPrivileges lets the app gain rights by set-user-id programs.
+	NewPrivileges bool `json:"new_privileges,omitempty"`
 }
 
 // Place is where a session's app runs.
@@ -101,6 +104,12 @@ func (r Result) String() string { return r.Exit.String() }
 // Processes runs apps as processes of the host.
 type Processes struct {
 	Spawner *process.Spawner
+	// Confine keeps apps from what is not their session's, as far as the host
+	// is able to; nil for apps that see all that their user may see.
+	Confine *confine.Abilities
+	// Private are directories of the host, and of all sessions, that an app
+	// does not see where it runs as the host's own user.
+	Private []string
 }
 
 var _ Runner = (*Processes)(nil)
@@ -138,11 +147,32 @@ func (r *Processes) Start(ctx context.Context, spec Spec, place Place) (Running,
 		}
 		ps.Args = spec.Runner.Args[1:]
 	}
+	if r.Confine != nil {
+		if ps, err = r.confined(ps, spec, place); err != nil {
+			return nil, err
+		}
+	}
 	p, err := r.Spawner.Start(ctx, ps)
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "start app %q (%s): %w", spec.Title, ps.Path, err).WithFault(evidence.FaultAppStart)
 	}
 	return running{p}, nil
+}
+
+// confined starts the app by way of a process that keeps it in its session.
+func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.Spec, error) {
+	plan := confine.Plan{
+		Abilities: *r.Confine, Tmp: filepath.Join(place.RuntimeDir, "tmp"), Keep: []string{place.RuntimeDir},
+		User: ps.Credential, NewPrivileges: spec.Runner.NewPrivileges,
+		Path: ps.Path, Args: append([]string{ps.Path}, ps.Args...),
+	}
+	if spec.Runner.Type == TypeDemo {
+		plan.Path = ""
+	}
+	if ps.Credential == nil {
+		plan.Hide = r.Private
+	}
+	return plan.Prepare(ps, place.Executable)
 }
 
 type running struct{ p *process.Process }

@@ -83,12 +83,12 @@ func credentialOf(u appUser) *process.Credential {
 	return &u.credential
 }
 
-// UserID returns the number of an app's configured user, for which the
-// session's display must open its door.
-func UserID(spec Spec) (uint32, bool) {
+// Configured returns the user that an app's configuration names: its whole
+// session runs as that one. It is nil when there is none, or it is the host's own.
+func Configured(spec Spec) (*process.Credential, error) {
 	if spec.Runner.User == "" {
-		return 0, false
+		return nil, nil
 	}
-	u, err := lookupUser(spec.Runner.User)
-	return u.credential.UID, err == nil
+	u, err := resolveUser(spec, nil)
+	return credentialOf(u), err
 }

@@ -46,6 +46,9 @@ type Runner struct {
 	User string `toml:"user" json:"user,omitempty"`
 	// Dir is the working directory, absolute; empty means the session's home.
 	Dir string `toml:"dir" json:"dir,omitempty"`
+	// NewPrivileges lets the app gain rights by set-user-id programs, as sudo
+	// does; it is off unless wanted.
+	NewPrivileges bool `toml:"new_privileges" json:"new_privileges,omitempty"`
 }
 
 // Demo is the built-in demo app.

@@ -157,6 +157,7 @@ func (p Process) check(found *problems) {
 		found.addf("process.uid_count", "%d user ids from %d on pass the last one, %d", p.UIDCount, p.UIDFirst, lastUID)
 	}
 	found.oneOf("process.cgroup", p.Cgroup, CgroupAuto, CgroupOff)
+	found.oneOf("process.isolation", p.Isolation, IsolationAuto, IsolationRequired, IsolationOff)
 }
 
 func (p *problems) oneOf(path, value string, allowed ...string) {

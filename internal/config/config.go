@@ -96,6 +96,9 @@ type Process struct {
 	UIDCount int `toml:"uid_count"`
 	// Cgroup is "auto" (a control group per session where the kernel allows one) or "off".
 	Cgroup string `toml:"cgroup"`
+	// Isolation of apps from each other and from the host is "auto" (as far as
+	// the machine can), "required" or "off".
+	Isolation string `toml:"isolation"`
 }
 
 // Words that the string-valued keys take.
@@ -114,6 +117,10 @@ const (
 
 	CgroupAuto = "auto"
 	CgroupOff  = "off"
+
+	IsolationAuto     = "auto"
+	IsolationRequired = "required"
+	IsolationOff      = "off"
 
 	EncoderX264     = "x264"
 	EncoderOpenH264 = "openh264"
@@ -141,7 +148,7 @@ func Default() Config {
 			Encryption: EncryptionOptional,
 		},
 		RTSP:    RTSP{Encryption: EncryptionOptional},
-		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto},
+		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto, Isolation: IsolationAuto},
 		Apps:    []App{Demo()},
 	}
 }

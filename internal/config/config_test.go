@@ -51,12 +51,12 @@ func TestFullFile(t *testing.T) {
 		},
 		Video:   Video{Encoders: []string{EncoderOpenH264}, FECPercent: 10, BitrateMaxKbps: 20000, Encryption: EncryptionRequired},
 		RTSP:    RTSP{Encryption: EncryptionOff},
-		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff},
+		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff, Isolation: IsolationRequired},
 		Apps: []App{
 			{Title: "Demo", ID: DerivedID("demo"), Slug: "demo", Runner: Runner{Type: RunnerDemo}},
 			{
 				Title: "Terminal", ID: 42, Slug: "term", IconPNGPath: "/usr/share/pixmaps/foot.png",
-				Runner: Runner{Type: RunnerProcess, RunCmd: "foot --fullscreen", Env: []string{"TERM=foot", "EMPTY="}, User: "player", Dir: "/srv/play"},
+				Runner: Runner{Type: RunnerProcess, RunCmd: "foot --fullscreen", Env: []string{"TERM=foot", "EMPTY="}, User: "player", Dir: "/srv/play", NewPrivileges: true},
 			},
 			{Title: "Café Münch", ID: DerivedID("caf-m-nch"), Slug: "caf-m-nch", Runner: Runner{Type: RunnerProcess, Args: []string{"true", ""}}},
 		},

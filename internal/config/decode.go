@@ -35,6 +35,11 @@ func decode(dst reflect.Value, src any, path string, found *problems) {
 			dst.SetString(text)
 			return
 		}
+	case reflect.Bool:
+		if yes, ok := src.(bool); ok {
+			dst.SetBool(yes)
+			return
+		}
 	case reflect.Int:
 		if number, ok := src.(int64); ok {
 			if number < math.MinInt32 || number > math.MaxInt32 {
@@ -117,6 +122,8 @@ func wanted(t reflect.Type) string {
 		return `a list of strings, such as ["a", "b"]`
 	case t.Kind() == reflect.Int:
 		return "a whole number without quotes"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
 	}
 	return "a string in quotes"
 }

@@ -13,13 +13,13 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/barcode", "internal/config", "internal/demo", "internal/diagnosis", "internal/display",
+		"internal/app", "internal/barcode", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store",
 		"internal/web", "internal/wolflog", "moonlight",
 	},
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
-	"e2e":              {},
+	"e2e":              {"internal/demo"},
 	"internal/house":   {},
 
 	// The faces of the host, and the programs that look at it from outside.
@@ -42,8 +42,8 @@ var rooms = map[string][]string{
 
 	// A session and what it is made of.
 	"internal/session": {
-		"internal/app", "internal/config", "internal/diagnosis", "internal/display", "internal/evidence", "internal/ipc",
-		"internal/media", "internal/meter", "internal/process", "internal/scene", "internal/store",
+		"internal/app", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
+		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/store",
 	},
 	"internal/diagnosis": {"internal/evidence", "internal/store", "internal/wolflog"},
 	"internal/display":   {"internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
@@ -52,7 +52,8 @@ var rooms = map[string][]string{
 	},
 	"internal/media":        {"internal/evidence", "internal/ipc", "internal/process", "internal/scene"},
 	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/scene"},
-	"internal/app":          {"internal/config", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
+	"internal/confine":      {"internal/evidence", "internal/process"},
+	"internal/app":          {"internal/config", "internal/confine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
 	"internal/meter":        {"internal/evidence", "internal/process"},
 
 	// The ground.

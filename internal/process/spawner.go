@@ -55,6 +55,29 @@ type Spec struct {
 	Credential *Credential
 	// Group is the cgroup that the child is born into; nil for the parent's.
 	Group *Group
+	// Namespaces that the child is born into are its own.
+	Namespaces Namespaces
+}
+
+// Namespaces are kinds of namespaces(7) that a child does not share.
+type Namespaces struct {
+	// Flags are CLONE_NEW… flags of clone(2), but CLONE_NEWUSER.
+	Flags uintptr
+	// User adds a user namespace in which the parent's user and group are
+	// themselves and the child may mount until it executes something else: the
+	// way to the other kinds for who is not root.
+	User bool
+}
+
+func (n Namespaces) apply(sys *syscall.SysProcAttr) {
+	sys.Cloneflags = n.Flags
+	if !n.User {
+		return
+	}
+	sys.Cloneflags |= syscall.CLONE_NEWUSER
+	sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+	sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
 }
 
 // Exit is the one final fact about a child.
@@ -222,6 +245,7 @@ func (spec *Spec) attributes() (*os.ProcAttr, func(), error) {
 		// A nil Env would hand down the parent's whole environment.
 		attr.Env = []string{}
 	}
+	spec.Namespaces.apply(attr.Sys)
 	if c := spec.Credential; c != nil {
 		attr.Sys.Credential = &syscall.Credential{Uid: c.UID, Gid: c.GID, Groups: c.Groups}
 	}

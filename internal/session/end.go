@@ -113,6 +113,8 @@ func (s *Session) giveBack() (residue []string) {
 	for _, pid := range pids {
 		residue = append(residue, fmt.Sprintf("process %d", pid))
 	}
-	s.house.ids.giveBack(s.credential)
+	if s.pooled {
+		s.house.ids.giveBack(s.credential)
+	}
 	return residue
 }

@@ -9,10 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/process"
 )
@@ -36,6 +38,11 @@ type Options struct {
 	// UIDFirst and UIDCount are the user ids for sessions and media workers of
 	// a host that runs as root.
 	UIDFirst, UIDCount uint32
+	// Isolation is IsolationAuto, IsolationRequired or IsolationOff.
+	Isolation Isolation
+	// Private are directories of the host that apps do not see; RuntimeDir is
+	// one without being named.
+	Private []string
 	// MaxSessions is how many sessions may run at once; 0 for no limit.
 	MaxSessions int
 	// Encoders are GStreamer elements for H.264, best first.
@@ -52,6 +59,19 @@ type Options struct {
 	Event evidence.Sink
 	Log   *slog.Logger
 }
+
+// Isolation is how much of it an operator wants between apps.
+type Isolation string
+
+const (
+	// IsolationAuto keeps apps apart as far as the machine can, and logs what
+	// it cannot.
+	IsolationAuto Isolation = "auto"
+	// IsolationRequired refuses to start where something is missing.
+	IsolationRequired Isolation = "required"
+	// IsolationOff lets apps see whatever their user may see.
+	IsolationOff Isolation = "off"
+)
 
 // House holds the sessions of one host. Its methods may be called from many
 // goroutines.
@@ -79,9 +99,14 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		o.Log.Warn("cgroups cannot be used: sessions are held by process groups", "error", err)
 	}
 	spawner := process.NewSpawner()
+	runner, err := isolate(ctx, o, spawner)
+	if err != nil {
+		spawner.Close()
+		return nil, err
+	}
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &House{
-		o: o, spawner: spawner, groups: groups, runner: &app.Processes{Spawner: spawner},
+		o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{},
 	}
 	if err := spawner.Adopt(reaper); err != nil {
@@ -95,6 +120,27 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h.spares = newSpares(h)
 	h.spares.replenish()
 	return h, nil
+}
+
+// isolate makes a runner of apps that keeps them apart.
+func isolate(ctx context.Context, o Options, spawner *process.Spawner) (*app.Processes, error) {
+	runner := &app.Processes{Spawner: spawner, Private: append([]string{o.RuntimeDir}, o.Private...)}
+	if o.Isolation == IsolationOff {
+		o.Log.Warn("apps are not kept apart: isolation is off")
+		return runner, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	abilities := confine.Check(ctx, spawner, o.Executable)
+	gaps := abilities.Gaps()
+	if len(gaps) > 0 && o.Isolation == IsolationRequired {
+		return nil, evidence.Errorf(evidence.Unavailable, "isolation is required, but %s (%s): run kennel as root on Linux 6.12 or later, or set isolation = %q", strings.Join(gaps, ", and "), strings.Join(abilities.Missing, "; "), IsolationAuto)
+	}
+	for _, gap := range gaps {
+		o.Log.Warn("apps are not fully kept apart: "+gap, "because", abilities.Missing)
+	}
+	runner.Confine = &abilities
+	return runner, nil
 }
 
 // prepareDirs removes what an earlier run left and makes the directories. The

@@ -84,8 +84,8 @@ func (s *Session) launch(ctx context.Context) error {
 // settle makes the session's user, group, directories and output file.
 func (s *Session) settle() (err error) {
 	h := s.house
-	if s.credential, err = h.ids.take(); err != nil {
-		return evidence.Errorf(evidence.Full, "this host is full: %w", err)
+	if err := s.takeUser(); err != nil {
+		return err
 	}
 	if s.group, err = h.groups.Create(s.id); err != nil {
 		return fmt.Errorf("start session: %w", err)
@@ -109,6 +109,19 @@ func (s *Session) settle() (err error) {
 	return nil
 }
 
+// takeUser decides whom the session's processes run as.
+func (s *Session) takeUser() (err error) {
+	if s.request.App.Runner.User != "" {
+		s.credential, err = app.Configured(s.request.App)
+		return err
+	}
+	if s.credential, err = s.house.ids.take(); err != nil {
+		return evidence.Errorf(evidence.Full, "this host is full: %w", err)
+	}
+	s.pooled = true
+	return nil
+}
+
 func (s *Session) startDisplay(ctx context.Context) error {
 	s.trace.Began(evidence.StageDisplay)
 	out, err := s.output.Source("display")
@@ -123,9 +136,6 @@ func (s *Session) startDisplay(ctx context.Context) error {
 	}
 	if s.credential != nil {
 		options.AllowedUIDs = []uint32{s.credential.UID}
-		if uid, ok := app.UserID(s.request.App); ok {
-			options.AllowedUIDs = append(options.AllowedUIDs, uid)
-		}
 	}
 	d, err := display.Start(ctx, s.house.spawner, options)
 	if err != nil {

@@ -69,6 +69,7 @@ type Session struct {
 	dir        string
 	home       string
 	credential *process.Credential
+	pooled     bool // the credential is one of the house's
 	group      *process.Group
 	output     *app.Output
 	display    *display.Display

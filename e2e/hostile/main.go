@@ -1,0 +1,122 @@
+// Command hostile is a test program: an app that shows the demo and meanwhile
+// tries everything that is not its own, or (as "victim") has something to hide.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/kennel-stream/kennel/internal/demo"
+)
+
+// Targets are what a hostile app tries, from $KENNEL_TARGETS.
+type Targets struct {
+	// Sockets are paths or, after an @, abstract names.
+	Sockets []string
+	// Files are tried for reading and writing, directories for listing.
+	Files []string
+	PIDs  []int
+}
+
+// Attempt is one thing tried. Reached is the failure of whoever guards it.
+type Attempt struct {
+	What    string
+	Reached bool
+	How     string
+}
+
+func main() {
+	act := attack
+	if len(os.Args) > 1 && os.Args[1] == "victim" {
+		act = hide
+	}
+	if err := act(); err != nil {
+		fmt.Fprintln(os.Stderr, "hostile:", err)
+		os.Exit(1)
+	}
+	if err := demo.Run(context.Background(), demo.Options{}); err != nil {
+		fmt.Fprintln(os.Stderr, "hostile:", err)
+		os.Exit(1)
+	}
+}
+
+// say prints one line that the test reads.
+func say(kind string, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		raw = []byte(err.Error())
+	}
+	fmt.Println(kind + " " + string(raw))
+}
+
+// hide makes what a session has: secrets in every place that it may write, and
+// an X server's two sockets. It prints where they are.
+func hide() error {
+	var t Targets
+	for _, dir := range []string{os.Getenv("HOME"), os.Getenv("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"} {
+		file := filepath.Join(dir, "victims-secret")
+		if err := os.WriteFile(file, []byte("secret"), 0o666); err != nil {
+			return err
+		}
+		t.Files = append(t.Files, file)
+	}
+	if err := os.MkdirAll("/tmp/.X11-unix", 0o1777); err != nil {
+		return err
+	}
+	for _, name := range []string{"/tmp/.X11-unix/X4077", "@/tmp/.X11-unix/X4077"} {
+		l, err := net.Listen("unix", name)
+		if err != nil {
+			return err
+		}
+		go answer(l)
+		t.Sockets = append(t.Sockets, name)
+	}
+	t.Sockets = append(t.Sockets, filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), os.Getenv("WAYLAND_DISPLAY")))
+	t.PIDs = []int{os.Getpid()}
+	say("VICTIM", t)
+	return nil
+}
+
+func answer(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+	}
+}
+
+func attack() error {
+	var t Targets
+	if err := json.Unmarshal([]byte(os.Getenv("KENNEL_TARGETS")), &t); err != nil {
+		return fmt.Errorf("read $KENNEL_TARGETS: %w", err)
+	}
+	for _, name := range t.Sockets {
+		say("TRIED", connect(name))
+	}
+	for _, name := range t.Files {
+		say("TRIED", read(name))
+		say("TRIED", write(name))
+	}
+	for _, pid := range t.PIDs {
+		for _, a := range meddle(pid) {
+			say("TRIED", a)
+		}
+	}
+	// What belongs to it must work, or the rest proves nothing.
+	own := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), os.Getenv("WAYLAND_DISPLAY"))
+	say("OWN", connect(own))
+	say("OWN", write("/tmp/own"))
+	say("OWN", write("/dev/shm/own"))
+	say("OWN", read(os.Getenv("HOME")))
+	for _, a := range meddle(os.Getpid())[:3] {
+		say("OWN", a)
+	}
+	say("DONE", true)
+	return nil
+}

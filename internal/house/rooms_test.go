@@ -38,12 +38,12 @@ var rooms = map[string][]string{
 	"internal/probe": {
 		"internal/barcode", "internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/scene", "moonlight",
 	},
-	"internal/demo": {"internal/barcode", "wayland"},
+	"internal/demo": {"internal/barcode", "internal/pulse", "wayland"},
 
 	// A session and what it is made of.
 	"internal/session": {
 		"internal/app", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
-		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/store",
+		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
 	"internal/diagnosis": {"internal/evidence", "internal/store", "internal/wolflog"},
 	"internal/display":   {"internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
@@ -51,7 +51,8 @@ var rooms = map[string][]string{
 		"internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
 	},
 	"internal/media":        {"internal/evidence", "internal/ipc", "internal/process", "internal/scene"},
-	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/scene"},
+	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/pulse", "internal/scene"},
+	"internal/sound":        {"internal/evidence", "internal/process"},
 	"internal/confine":      {"internal/evidence", "internal/process"},
 	"internal/app":          {"internal/config", "internal/confine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
 	"internal/meter":        {"internal/evidence", "internal/process"},
@@ -64,6 +65,7 @@ var rooms = map[string][]string{
 	"internal/ipc":      {"internal/evidence"},
 	"internal/scene":    {},
 	"internal/barcode":  {},
+	"internal/pulse":    {},
 	"internal/evidence": {},
 
 	// Libraries for everybody.
@@ -74,6 +76,7 @@ var rooms = map[string][]string{
 // foreign says who alone may import a package that is not ours.
 var foreign = map[string][]string{
 	"github.com/ebitengine/purego": {"internal/media/worker", "cmd/kennel-media"},
+	"github.com/jfreymuth/pulse":   {"internal/pulse"},
 	"modernc.org/sqlite":           {"internal/store"},
 	"github.com/pelletier/go-toml": {"internal/config", "internal/guard"},
 	"github.com/spf13/cobra":       {"cmd/kennel"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/media/worker"
 )
 
@@ -31,6 +32,8 @@ func run(began time.Time, args []string) error {
 	switch {
 	case len(args) == 0:
 		return worker.Run(began)
+	case len(args) == 1 && args[0] == media.AudioArgument:
+		return worker.RunAudio(began)
 	case len(args) == 1 && args[0] == "--version":
 		fmt.Println("kennel-media", version)
 		return nil

@@ -56,6 +56,12 @@ const (
 	FaultDecoderMissing  FaultID = "kennel-decoder-missing"
 	FaultDecoderError    FaultID = "kennel-decoder-error"
 	FaultMediaRequest    FaultID = "kennel-media-request"
+	FaultSoundMissing    FaultID = "kennel-sound-missing"
+	FaultSoundStart      FaultID = "kennel-sound-start"
+	FaultSoundDied       FaultID = "kennel-sound-died"
+	FaultOpusMissing     FaultID = "kennel-opus-missing"
+	FaultAudioStart      FaultID = "kennel-audio-start"
+	FaultAudioDied       FaultID = "kennel-audio-died"
 	FaultReaderStalled   FaultID = "kennel-reader-stalled"
 	FaultFrameWithoutFEC FaultID = "kennel-frame-without-fec"
 	FaultFrameTooLarge   FaultID = "kennel-frame-too-large"
@@ -85,6 +91,12 @@ var catalogue = []Fault{
 	{FaultDecoderMissing, StageVideoPipeline, Critical, "no decoder for the codec is installed", nil, "install gstreamer1.0-libav (avdec_h264) or gstreamer1.0-plugins-bad (openh264dec)"},
 	{FaultDecoderError, StageVideoPipeline, Critical, "the decoder could not be started or failed for good", []FaultID{FaultDecoderMissing}, "run kennel-media --check"},
 	{FaultMediaRequest, StageVideoPipeline, Critical, "a media process was asked for what it cannot do", nil, "install kennel and kennel-media of one release"},
+	{FaultSoundMissing, StageAudioSink, Warning, "no sound server is installed: the session goes on without sound", nil, "install pulseaudio (apt install pulseaudio)"},
+	{FaultSoundStart, StageAudioSink, Warning, "the session's sound server could not be started: the session goes on without sound", nil, "read the sound server's lines in the session's output"},
+	{FaultSoundDied, StageAudioSink, Warning, "the session's sound server ended and was replaced: the app may stay silent", nil, "start the app again when it stays silent; read the sound server's lines in the session's output"},
+	{FaultOpusMissing, StageAudioPipeline, Warning, "sound cannot be encoded: the session goes on without sound", nil, "install libopus0 (apt install libopus0)"},
+	{FaultAudioStart, StageAudioPipeline, Warning, "the process that encodes sound did not become ready", []FaultID{FaultOpusMissing}, "read the audio process's lines in the session's output"},
+	{FaultAudioDied, StageAudioPipeline, Warning, "the process that encodes sound ended in the middle of the stream", []FaultID{FaultAudioStart}, "read the audio process's lines in the session's output"},
 	{FaultReaderStalled, StageVideoPipeline, Critical, "nobody took the encoded frames for so long that the encoder gave up", nil, "look for what keeps kennel serve from running: a stopped process, or a machine without memory"},
 	{FaultFrameWithoutFEC, StageStreaming, Warning, "a frame was so large that it was sent without error correction", nil, "lower the bitrate or the resolution in the client"},
 	{FaultFrameTooLarge, StageStreaming, Warning, "a frame was larger than the protocol can carry and was dropped", nil, "lower the bitrate or the resolution in the client"},

@@ -50,8 +50,10 @@ const (
 type Hello struct {
 	Version int
 	PID     int
-	// GStreamer is the version of the library, as in "1.22.0".
+	// GStreamer is the version of the library, as in "1.22.0"; empty for sound.
 	GStreamer string
+	// Opus is the version of libopus, of a worker for sound.
+	Opus string
 	// Encoders are the elements of the ladder that load here, Decoders those
 	// that are installed.
 	Encoders, Decoders []string

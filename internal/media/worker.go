@@ -31,6 +31,9 @@ var (
 // so that a full link means that it hangs.
 const sendTimeout = 200 * time.Millisecond
 
+// AudioArgument makes kennel-media a worker for sound.
+const AudioArgument = "--audio"
+
 // Options say how to start a worker.
 type Options struct {
 	// Executable is kennel-media; empty for the one beside this program, else
@@ -39,6 +42,8 @@ type Options struct {
 	// RegistryFile was made by EnsureRegistry; when empty the worker scans the
 	// plugins by itself, which takes seconds.
 	RegistryFile string
+	// Audio makes it a worker for sound, which loads libopus and no GStreamer.
+	Audio bool
 	// Env is the environment of the process; GStreamer's settings are added.
 	Env        []string
 	Credential *process.Credential
@@ -55,6 +60,7 @@ type Worker struct {
 	hello Hello
 
 	faults chan Fault    // closed by read, its only writer
+	sounds chan Sound    // likewise
 	ready  chan Ready    // likewise
 	ended  chan struct{} // closed by read when it has taken in everything
 
@@ -102,6 +108,10 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 	}
 	defer func() { _ = child.Close() }()
 	files, env := []*os.File{child}, o.Env
+	var args []string
+	if o.Audio {
+		args = []string{AudioArgument}
+	}
 	if o.RegistryFile != "" {
 		registry, err := os.Open(o.RegistryFile)
 		if err != nil {
@@ -113,14 +123,14 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 		env = append(env[:len(env):len(env)], registryEnv(fmt.Sprintf("/proc/self/fd/%d", RegistryFD))...)
 	}
 	proc, err := spawner.Start(ctx, process.Spec{
-		Name: "media", Path: o.Executable, ByDescriptor: o.Credential != nil, Env: env, Dir: "/",
+		Name: "media", Path: o.Executable, Args: args, ByDescriptor: o.Credential != nil, Env: env, Dir: "/",
 		Files: files, Stdout: o.Stderr, Stderr: o.Stderr, Credential: o.Credential, Group: o.Group,
 	})
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), ready: make(chan Ready, 1), ended: make(chan struct{})}
+	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), sounds: make(chan Sound, 16), ready: make(chan Ready, 1), ended: make(chan struct{})}
 	if err := w.greet(ctx); err != nil {
 		proc.Kill()
 		_ = conn.Close()
@@ -168,6 +178,7 @@ func (w *Worker) explain(ctx context.Context, err error) error {
 func (w *Worker) read() {
 	defer close(w.ended)
 	defer close(w.faults)
+	defer close(w.sounds)
 	defer close(w.ready)
 	for {
 		m, err := w.conn.Receive(0)
@@ -190,6 +201,11 @@ func (w *Worker) take(m *ipc.Message) {
 		var f Fault
 		if m.Decode(&f) == nil {
 			offer(w.faults, f)
+		}
+	case MessageSound:
+		var s Sound
+		if m.Decode(&s) == nil {
+			offer(w.sounds, s)
 		}
 	case MessageStats:
 		var s Stats

@@ -82,7 +82,7 @@ func (p *process) decode(spec media.DecodeSpec, files []*os.File) error {
 
 // free reports whether the worker may take a job that came with that many files.
 func (p *process) free(files, want int) error {
-	if p.encoding != nil || p.decoding != nil {
+	if p.encoding != nil || p.decoding != nil || p.busy {
 		return media.ErrBusy
 	}
 	if files != want {

@@ -37,8 +37,13 @@ type process struct {
 	fatal error         // set by fail before ended is closed
 	ended chan struct{} // closed by fail
 
-	encoding *encoding // the job, one of both; used by the control loop
-	decoding *decoding
+	// audio is set in a worker for sound.
+	audio bool
+	// The job, one of them; used by the control loop.
+	encoding  *encoding
+	decoding  *decoding
+	recording *recording
+	busy      bool // with a job for sound
 }
 
 // Run is a worker process: it serves the control link that was inherited as
@@ -46,10 +51,7 @@ type process struct {
 // began is when the process started. The caller exits the process afterwards,
 // which is what ends goroutines that are inside of a codec.
 func Run(began time.Time) error {
-	if kind, err := unix.GetsockoptInt(media.ControlFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
-		return ErrNoParent
-	}
-	conn, err := ipc.FromFD(media.ControlFD)
+	conn, err := parent()
 	if err != nil {
 		return err
 	}
@@ -74,6 +76,14 @@ func Run(began time.Time) error {
 	go p.control()
 	<-p.ended
 	return p.fatal
+}
+
+// parent adopts the control link.
+func parent() (*ipc.Conn, error) {
+	if kind, err := unix.GetsockoptInt(media.ControlFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
+		return nil, ErrNoParent
+	}
+	return ipc.FromFD(media.ControlFD)
 }
 
 // available returns the elements of rungs that are there.
@@ -135,6 +145,9 @@ func adopt(fds []int) []*os.File {
 }
 
 func (p *process) handle(m *ipc.Message, files []*os.File) error {
+	if p.audio {
+		return p.handleAudio(m, files)
+	}
 	switch m.Type {
 	case media.MessageEncode:
 		var spec media.EncodeSpec

@@ -18,7 +18,7 @@ import (
 // plainUser is a user without rights, as whom a host can run.
 const plainUser = 64998
 
-// targets and attempt are those of the program in the directory hostile.
+// targets and attempt are those of the program cmd/hostile.
 type targets struct {
 	Sockets, Files []string
 	PIDs           []int
@@ -55,7 +55,7 @@ args = [%q, "victim"]
 func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	dir := publicDir(t)
 	program := filepath.Join(dir, "hostile")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./hostile")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./cmd/hostile")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -305,6 +306,15 @@ func removeChildren(dir string) {
 			_ = unix.Rmdir(filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// Dirs are the group's directories by controller, "" on cgroup v2; there are
+// none where the machine has no cgroups.
+func (g *Group) Dirs() map[string]string {
+	if g == nil {
+		return nil
+	}
+	return maps.Clone(g.dirs)
 }
 
 // Memory is what the group's processes use now, in bytes; ok is false where

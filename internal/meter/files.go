@@ -1,0 +1,99 @@
+package meter
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Proc is where the proc file system is mounted: "/proc", or a recording.
+type Proc string
+
+// Live is the machine's own.
+const Live Proc = "/proc"
+
+func (p Proc) path(pid int, rest string) string {
+	return filepath.Join(string(p), strconv.Itoa(pid), rest)
+}
+
+// OpenFiles counts a process's descriptors by kind. A process that is gone
+// holds nothing; one that may not be looked into is an error.
+func (p Proc) OpenFiles(pid int) (Usage, error) {
+	u := Usage{}
+	for _, r := range []Resource{Files, Sockets, UnixSockets, GPUFiles, DMABufs, Memfds} {
+		u[r] = Exactly(0)
+	}
+	dir := p.path(pid, "fd")
+	entries, err := os.ReadDir(dir)
+	if gone(err) {
+		return u, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the open files of process %d: %w", pid, err)
+	}
+	unix, err := p.unixSockets(pid)
+	if err != nil && !gone(err) {
+		u[UnixSockets] = Value{}
+	}
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if gone(err) {
+			continue // closed meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look at open file %s of process %d: %w", e.Name(), pid, err)
+		}
+		u.Add(Files, Exactly(1))
+		if kind := kindOf(target); kind != "" {
+			u.Add(kind, Exactly(1))
+		}
+		if inode, ok := strings.CutPrefix(target, "socket:["); ok && unix[strings.TrimSuffix(inode, "]")] {
+			u.Add(UnixSockets, Exactly(1))
+		}
+	}
+	return u, nil
+}
+
+// gone reports that the process, or the file, ended while it was looked at.
+func gone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || (err != nil && strings.Contains(err.Error(), "no such process"))
+}
+
+// kindOf tells the kind of a descriptor by what its link in /proc says.
+func kindOf(target string) Resource {
+	target = strings.TrimSuffix(target, " (deleted)")
+	switch {
+	case strings.HasPrefix(target, "socket:"):
+		return Sockets
+	case strings.HasPrefix(target, "/dmabuf:"), target == "anon_inode:dmabuf", target == "/dmabuf":
+		return DMABufs
+	case strings.HasPrefix(target, "/memfd:"):
+		return Memfds
+	case strings.HasPrefix(target, "/dev/nvidia"), strings.HasPrefix(target, "/dev/dri/"), target == "/dev/kfd":
+		return GPUFiles
+	}
+	return ""
+}
+
+// unixSockets are the inodes of local sockets in a process's network namespace
+// (proc_pid_net(5), unix).
+func (p Proc) unixSockets(pid int) (map[string]bool, error) {
+	raw, err := os.ReadFile(p.path(pid, "net/unix"))
+	if err != nil {
+		return nil, fmt.Errorf("list the unix sockets that process %d may have: %w", pid, err)
+	}
+	inodes := map[string]bool{}
+	lines := bufio.NewScanner(bytes.NewReader(raw))
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) >= 7 {
+			inodes[fields[6]] = true
+		}
+	}
+	return inodes, lines.Err()
+}

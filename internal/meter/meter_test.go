@@ -1,0 +1,270 @@
+package meter
+
+import (
+	"encoding/json"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+func TestUnknownIsNotZero(t *testing.T) {
+	u := Usage{Memory: Exactly(5)}
+	u.Add(Memory, Value{})
+	u.Add(CPU, Exactly(3))
+	if u[Memory].Known || !u[CPU].Known {
+		t.Errorf("usage = %v", u)
+	}
+	raw, err := json.Marshal(u)
+	if err != nil || string(raw) != `{"cpu":3,"memory":null}` {
+		t.Errorf("json = %s, %v", raw, err)
+	}
+	var back Usage
+	if err := json.Unmarshal(raw, &back); err != nil || back[Memory].Known || back[CPU] != Exactly(3) {
+		t.Errorf("read back %v, %v", back, err)
+	}
+	if got := Describe(Memory, u[Memory]); got != "unknown" {
+		t.Errorf("described as %q", got)
+	}
+}
+
+// TestOpenFiles counts what this process really opens.
+func TestOpenFiles(t *testing.T) {
+	before, err := Live.OpenFiles(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.MemfdCreate("meter", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(mem) }()
+	local, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer local.Close()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	after, err := Live.OpenFiles(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, want := range map[Resource]int64{Memfds: 1, UnixSockets: 1, Sockets: 2, GPUFiles: 0, DMABufs: 0} {
+		if got := after[r].Sub(before[r]); got != Exactly(want) {
+			t.Errorf("%s grew by %v, want %d", r, got, want)
+		}
+	}
+	if got := after[Files].Sub(before[Files]); got.N < 3 {
+		t.Errorf("files grew by %v", got)
+	}
+}
+
+func TestOpenFilesOfTheDeadAndOfStrangers(t *testing.T) {
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	u, err := Live.OpenFiles(cmd.Process.Pid)
+	if err != nil || u[Files] != Exactly(0) {
+		t.Errorf("the dead hold %v, %v", u, err)
+	}
+	if os.Geteuid() == 0 {
+		return
+	}
+	if u := Live.Of([]int{1}); u[Files].Known {
+		t.Errorf("the files of another user's process are %v", u[Files])
+	}
+}
+
+// TestKinds are as the kernel writes the links.
+func TestKinds(t *testing.T) {
+	for target, want := range map[string]Resource{
+		"/dev/nvidia0": GPUFiles, "/dev/nvidiactl": GPUFiles, "/dev/nvidia-uvm": GPUFiles, "/dev/nvidia-caps/nvidia-cap1": GPUFiles,
+		"/dev/dri/renderD128": GPUFiles, "/dev/kfd": GPUFiles, "/dev/driver": "",
+		"/dmabuf:": DMABufs, "/dmabuf:buffer": DMABufs, "anon_inode:dmabuf": DMABufs,
+		"/memfd:kennel-scene (deleted)": Memfds, "/memfd: (deleted)": Memfds, "socket:[1234]": Sockets, "pipe:[1]": "", "/tmp/memfd:x": "",
+	} {
+		if got := kindOf(target); got != want {
+			t.Errorf("%s is %q, want %q", target, got, want)
+		}
+	}
+}
+
+func TestProcessTree(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "sleep 1000 & echo; wait")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Live.Descendants(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, p := range all {
+		pids = append(pids, p.PID)
+	}
+	if len(all) != 2 || all[0].Name != "sh" || all[0].PID != cmd.Process.Pid || all[1].Parent != all[0].PID {
+		t.Errorf("processes %+v", all)
+	}
+	if u := Live.Of(pids); u[Processes] != Exactly(2) || u[Threads] != Exactly(2) || u[Files].N < 4 {
+		t.Errorf("both hold %v", u)
+	}
+	for _, p := range all {
+		_ = unix.Kill(p.PID, unix.SIGKILL)
+	}
+}
+
+func TestStatLines(t *testing.T) {
+	line := "4211 (a) b (c) S 1 4211 4211 0 -1 4194560 1032 0 0 0 12 30 0 0 20 0 7 0 881 12345 250 18446744073709551615 1"
+	p, err := parseStat(line)
+	want := Process{PID: 4211, Parent: 1, Name: "a) b (c", State: "S", Threads: 7, RSS: 250 * int64(os.Getpagesize()), CPU: 420_000_000}
+	if err != nil || p != want {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for _, bad := range []string{"", "1", "1 (a", "1 a) S", "1 (a) S 1 2", "x (a) S 1 4211 4211 0 -1 4194560 1032 0 0 0 12 30 0 0 20 0 7 0 881 12345 250"} {
+		if _, err := parseStat(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func FuzzStat(f *testing.F) {
+	f.Add("1 (init) S 0 1 1 0 -1 4194560 1 0 0 0 1 3 0 0 20 0 1 0 8 1 2 3")
+	f.Add("1 () (")
+	f.Fuzz(func(t *testing.T, line string) { _, _ = parseStat(line) })
+}
+
+func TestCgroups(t *testing.T) {
+	write := func(files map[string]string) string {
+		dir := t.TempDir()
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	v2 := write(map[string]string{
+		"memory.current": "4096\n", "memory.peak": "8192\n", "pids.current": "3\n",
+		"cpu.stat": "usage_usec 1500\nuser_usec 1000\n", "memory.events": "low 0\nhigh 0\noom 2\noom_kill 1\n",
+	})
+	want := Usage{Memory: Exactly(4096), MemoryPeak: Exactly(8192), Processes: Exactly(3), CPU: Exactly(1_500_000), OOMKills: Exactly(1)}
+	if diff := cmp.Diff(want, Cgroup(map[string]string{"": v2})); diff != "" {
+		t.Errorf("v2: %s", diff)
+	}
+	memory := write(map[string]string{"memory.usage_in_bytes": "1\n", "memory.max_usage_in_bytes": "2\n", "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n"})
+	pids := write(map[string]string{"pids.current": "5\n"})
+	want = Usage{Memory: Exactly(1), MemoryPeak: Exactly(2), Processes: Exactly(5), CPU: {}, OOMKills: Exactly(4)}
+	if diff := cmp.Diff(want, Cgroup(map[string]string{"memory": memory, "pids": pids})); diff != "" {
+		t.Errorf("v1: %s", diff)
+	}
+	for r, v := range Cgroup(nil) {
+		if v.Known {
+			t.Errorf("without a cgroup %s is %v", r, v)
+		}
+	}
+}
+
+// TestDRMClients: recordings in the form of the kernel's documentation; one
+// opening with two descriptors counts once.
+func TestDRMClients(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "77", "fdinfo")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range []string{"amdgpu", "amdgpu", "i915", "xe"} {
+		raw, err := os.ReadFile(filepath.Join("testdata/fdinfo", name+".txt"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), raw, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "9"), []byte("pos:\t0\nflags:\t02\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Proc(root).DRMClients(77)
+	want := []DRMClient{
+		{Driver: "amdgpu", Device: "0000:0a:00.0", ID: "42", Memory: Exactly(100 << 20), Busy: Exactly(123457789)},
+		{Driver: "i915", Device: "0000:00:02.0", ID: "7", Memory: Exactly(10 << 20), Busy: Exactly(25662044495)},
+		{Driver: "xe", Device: "0000:03:00.0", ID: "9", Memory: Exactly(1536 << 20)},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if none, err := Proc(root).DRMClients(78); err != nil || len(none) != 0 {
+		t.Errorf("a dead process: %v, %v", none, err)
+	}
+}
+
+func FuzzFDInfo(f *testing.F) {
+	for _, name := range []string{"amdgpu", "i915", "xe"} {
+		raw, err := os.ReadFile("testdata/fdinfo/" + name + ".txt")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(raw))
+	}
+	f.Fuzz(func(t *testing.T, text string) { parseFDInfo(text) })
+}
+
+// TestTrendFindsALeak and lets noise be noise.
+func TestTrendFindsALeak(t *testing.T) {
+	leak := TrendOf([]Value{Exactly(12), Exactly(29), {}, Exactly(63), Exactly(80)})
+	if !leak.Rising() || math.Abs(leak.Slope-17) > 1e-9 || leak.Last != 80 {
+		t.Errorf("leak: %+v", leak)
+	}
+	if n, ok := leak.Exhausts(1024); !ok || n != 55 {
+		t.Errorf("exhausted after %d more, %v", n, ok)
+	}
+	flat := TrendOf([]Value{Exactly(100), Exactly(104), Exactly(98), Exactly(101), Exactly(99), Exactly(103)})
+	if flat.Rising() || flat.Low > 0 || flat.High < 0 {
+		t.Errorf("noise: %+v", flat)
+	}
+	if _, ok := flat.Exhausts(200); ok {
+		t.Error("noise was forecast")
+	}
+	for _, few := range [][]Value{nil, {Exactly(1)}, {Exactly(1), Exactly(100)}, {{}, {}, {}}} {
+		if got := TrendOf(few); got.Rising() {
+			t.Errorf("%v rises: %+v", few, got)
+		}
+	}
+}
+
+// TestTrendCoversTheTruth: the interval holds the real slope about as often as
+// it says.
+func TestTrendCoversTheTruth(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slope := rapid.IntRange(-50, 50).Draw(t, "slope")
+		n := rapid.IntRange(3, 60).Draw(t, "n")
+		values := make([]Value, n)
+		for i := range values {
+			values[i] = Exactly(1000 + slope*i)
+		}
+		got := TrendOf(values)
+		if math.Abs(got.Slope-float64(slope)) > 1e-6 || got.Low > got.Slope || got.High < got.Slope {
+			t.Fatalf("slope %d: %+v", slope, got)
+		}
+	})
+}

@@ -69,6 +69,8 @@ type Place struct {
 	Output *os.File
 	// Executable is the kennel program, for the demo app.
 	Executable string
+	// Env is what else the session gives to its app, such as where its sound is.
+	Env []string
 }
 
 // Runner starts apps.
@@ -239,6 +241,7 @@ func environment(spec Spec, place Place, u appUser) []string {
 		process.SessionMarker + "=" + place.Session,
 		process.InstanceMarker + "=" + place.Instance,
 	}
+	env = append(env, place.Env...)
 	return append(env, spec.Runner.Env...)
 }
 

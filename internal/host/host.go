@@ -152,7 +152,7 @@ func (h *Host) Run(ctx context.Context) error {
 	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.rtsp) })
 	serve("serve control", func() error { return links.Run(ctx) })
 	serve("receive video pings", func() error { return h.receivePings(h.video, (*link).pingFrom) })
-	serve("receive audio pings", func() error { return h.receivePings(h.audio, func(*link, netip.AddrPort) {}) })
+	serve("receive audio pings", func() error { return h.receivePings(h.audio, (*link).audioPingFrom) })
 	running.Go(func() { h.floods.run(ctx) })
 	<-ctx.Done()
 	h.api.Close()

@@ -40,6 +40,12 @@ type link struct {
 	// firstPing is closed at the first ping of the video stream.
 	firstPing chan struct{}
 	pinged    atomic.Bool
+	// audio and firstAudio are the same for the sound.
+	audio      atomic.Pointer[netip.AddrPort]
+	firstAudio chan struct{}
+	audible    atomic.Bool
+	// played is set by the first PLAY.
+	played atomic.Bool
 	// gone is closed when the link is replaced or its client has left.
 	gone     chan struct{}
 	goneOnce sync.Once
@@ -69,7 +75,7 @@ func newLink(s *session.Session, client string, key [16]byte, keyID int32, encry
 		session: s, client: client, key: key, keyID: keyID, encrypted: encrypted,
 		ping: hex.EncodeToString(random[:8]), connectData: binary.BigEndian.Uint32(random[8:12]) | 1,
 		address: netip.AddrFrom4([4]byte{240 | a[0]&7, a[1], a[2], a[3] | 1}),
-		made:    time.Now(), firstPing: make(chan struct{}), gone: make(chan struct{}),
+		made:    time.Now(), firstPing: make(chan struct{}), firstAudio: make(chan struct{}), gone: make(chan struct{}),
 	}, nil
 }
 
@@ -87,13 +93,25 @@ func (l *link) isGone() bool {
 
 // pingFrom notes where the client's video pings come from.
 func (l *link) pingFrom(addr netip.AddrPort) {
-	if at := l.video.Load(); at == nil || *at != addr {
-		// A copy of its own, so that only a changed address allocates.
-		moved := addr
-		l.video.Store(&moved)
-	}
+	follow(&l.video, addr)
 	if l.pinged.CompareAndSwap(false, true) {
 		close(l.firstPing)
+	}
+}
+
+// audioPingFrom notes where the client's audio pings come from.
+func (l *link) audioPingFrom(addr netip.AddrPort) {
+	follow(&l.audio, addr)
+	if l.audible.CompareAndSwap(false, true) {
+		close(l.firstAudio)
+	}
+}
+
+func follow(at *atomic.Pointer[netip.AddrPort], addr netip.AddrPort) {
+	if old := at.Load(); old == nil || *old != addr {
+		// A copy of its own, so that only a changed address allocates.
+		moved := addr
+		at.Store(&moved)
 	}
 }
 

@@ -87,7 +87,7 @@ func (f face) launch(ctx context.Context, caller *gamestream.Caller, r gamestrea
 		}
 	}
 	s, err := f.o.House.Launch(ctx, session.Request{
-		Client: string(caller.ID), App: spec, Width: r.Width, Height: r.Height, FPS: r.FPS, Goodbye: f.goodbye(string(caller.ID)),
+		Client: string(caller.ID), App: spec, Width: r.Width, Height: r.Height, FPS: r.FPS, Channels: r.Channels, Goodbye: f.goodbye(string(caller.ID)),
 	})
 	if err != nil {
 		return gamestream.LaunchReply{}, err

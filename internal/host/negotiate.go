@@ -62,7 +62,7 @@ func (h *Host) linkOf(r *rtsp.Request) *link {
 
 // describe tells what streams the host can make.
 func (h *Host) describe() *rtsp.Response {
-	d := rtsp.Describe{EncryptionSupported: rtsp.EncryptControl}
+	d := rtsp.Describe{EncryptionSupported: rtsp.EncryptControl, Surround: rtsp.StandardLayouts()}
 	switch h.o.Config.Video.Encryption {
 	case config.EncryptionOptional:
 		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
@@ -122,7 +122,7 @@ func (h *Host) announce(ctx context.Context, l *link, r *rtsp.Request) *rtsp.Res
 	}
 	err = l.session.Prepare(ctx, session.Stream{
 		Width: a.Width, Height: a.Height, FPS: a.FPS,
-		BitrateKbps: h.bitrate(a), Slices: max(1, a.SlicesPerFrame),
+		BitrateKbps: h.bitrate(a), Slices: max(1, a.SlicesPerFrame), Audio: opusFor(a),
 	})
 	if err != nil {
 		h.log.Warn("stream refused", "session", l.session.ID(), "error", err)
@@ -172,5 +172,8 @@ func (h *Host) play(l *link) *rtsp.Response {
 		return rtsp.NewResponse(rtsp.StatusBadRequest)
 	}
 	l.session.Trace().Done(evidence.StageRTSP)
+	if l.played.CompareAndSwap(false, true) {
+		go h.listen(l)
+	}
 	return rtsp.NewResponse(rtsp.StatusOK)
 }

@@ -42,7 +42,7 @@ func (s *Session) teardown(end evidence.End, detail string) {
 		s.request.Goodbye(ctx, end)
 		cancel()
 	}
-	s.stopVideo()
+	s.stopMedia()
 	s.stopProcesses()
 	s.watchers.Wait()
 	residue := s.giveBack()
@@ -55,15 +55,16 @@ func (s *Session) teardown(end evidence.End, detail string) {
 	s.trace.Ended(end, "detail", detail, "lasted", time.Since(s.started).Round(time.Millisecond).String())
 }
 
-// stopVideo ends the rendition and a worker that was claimed but not used.
-func (s *Session) stopVideo() {
+// stopMedia ends the encoders and a worker that was claimed but not used.
+func (s *Session) stopMedia() {
 	s.mu.Lock()
-	r, w := s.rendition, s.worker
-	s.rendition, s.worker = nil, nil
+	r, heard, w := s.rendition, s.hearing, s.worker
+	s.rendition, s.hearing, s.worker = nil, nil, nil
 	s.mu.Unlock()
 	if r != nil {
 		r.close()
 	}
+	heard.close()
 	if w != nil {
 		s.house.spares.retire(w)
 	}
@@ -94,6 +95,9 @@ func (s *Session) stopProcesses() {
 func (s *Session) giveBack() (residue []string) {
 	if s.output != nil {
 		_ = s.output.Close()
+	}
+	if s.sound != nil {
+		s.sound.Close()
 	}
 	if err := s.group.Remove(); err != nil {
 		residue = append(residue, err.Error())

@@ -63,6 +63,7 @@ func (s *Session) launch(ctx context.Context) error {
 	// The encoder's worker is claimed meanwhile: it does not need the display.
 	claimed := make(chan error, 1)
 	go func() { claimed <- s.claimWorker(ctx) }()
+	s.startSound()
 	err := s.startDisplay(ctx)
 	if err == nil {
 		err = s.startApp(ctx)
@@ -158,7 +159,7 @@ func (s *Session) startApp(ctx context.Context) error {
 	running, err := s.house.runner.Start(ctx, s.request.App, app.Place{
 		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
 		Width: s.request.Width, Height: s.request.Height, Refresh: s.request.FPS,
-		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable,
+		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(),
 	})
 	if err != nil {
 		s.trace.Failed(evidence.StageApp, evidence.FaultOf(err), "error", err.Error())

@@ -9,7 +9,9 @@ import (
 	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/process"
+	"github.com/kennel-stream/kennel/internal/sound"
 )
 
 // Request is what a client asks for at launch.
@@ -22,6 +24,9 @@ type Request struct {
 	// Width, Height (pixels) and FPS are the display's until the client
 	// negotiates others.
 	Width, Height, FPS int
+	// Channels of the session's sink: 2, 6 or 8; 0 for 2. What the client
+	// negotiates later may differ: it is remixed.
+	Channels int
 	// Goodbye tells the client that the session is ending. It is called once,
 	// before anything is torn down, and must return when its context ends.
 	Goodbye func(context.Context, evidence.End)
@@ -33,6 +38,8 @@ type Stream struct {
 	BitrateKbps        int
 	// Slices is the number of slices per frame that the client wants, at least 1.
 	Slices int
+	// Audio is the client's sound; without channels there is none.
+	Audio media.OpusSpec
 }
 
 // State is where a session is in its life, for people and the API.
@@ -56,6 +63,10 @@ const (
 // valid during the call.
 type FrameSink func(*ipc.Frame)
 
+// SoundSink receives Opus packets, on one goroutine, in order. The frame is
+// valid during the call.
+type SoundSink func(*ipc.Frame)
+
 // Session is one client's app with everything that it takes. Its methods may
 // be called from many goroutines.
 type Session struct {
@@ -74,6 +85,7 @@ type Session struct {
 	output     *app.Output
 	display    *display.Display
 	running    app.Running
+	sound      *sound.Server // nil without sound
 
 	watchers sync.WaitGroup
 
@@ -81,6 +93,8 @@ type Session struct {
 	state     State
 	stream    Stream
 	rendition *rendition
+	hearing   *hearing
+	replaced  bool // the sound server, since somebody looked who plays
 	sinks     uint32
 	worker    *warm // claimed at launch, used by the first rendition
 	timer     *time.Timer

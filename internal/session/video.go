@@ -21,13 +21,14 @@ func (s *Session) Prepare(ctx context.Context, stream Stream) error {
 		s.mu.Unlock()
 		return evidence.Errorf(evidence.Unavailable, "the session has ended (%s): launch the app again", s.end)
 	}
-	old := s.rendition
-	s.rendition = nil
+	old, heard := s.rendition, s.hearing
+	s.rendition, s.hearing = nil, nil
 	resize := stream.Width != s.request.Width || stream.Height != s.request.Height
 	s.mu.Unlock()
 	if old != nil {
 		old.close()
 	}
+	heard.close()
 	if resize {
 		if err := s.display.Resize(ctx, stream.Width, stream.Height); err != nil {
 			return evidence.Errorf(evidence.Unavailable, "resize the display: %w", err)
@@ -41,6 +42,7 @@ func (s *Session) Prepare(ctx context.Context, stream Stream) error {
 	s.stream = stream
 	s.request.Width, s.request.Height = stream.Width, stream.Height
 	s.rendition = newRendition(s, stream)
+	s.hearing = newHearing(s, stream.Audio)
 	return nil
 }
 
@@ -59,6 +61,19 @@ func (s *Session) Play(sink FrameSink) {
 	}
 	s.state = Streaming
 	s.setTimer(0, nil)
+}
+
+// PlaySound sends the sound to sink from now on. It counts once per Prepare.
+func (s *Session) PlaySound(sink SoundSink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hearing == nil || s.end != "" {
+		return
+	}
+	select {
+	case s.hearing.play <- sink:
+	default:
+	}
 }
 
 // Keyframe asks the encoder for a key frame at once. Without an encoder it
@@ -97,8 +112,8 @@ func (s *Session) Pause() {
 		s.mu.Unlock()
 		return
 	}
-	r := s.rendition
-	s.rendition = nil
+	r, heard := s.rendition, s.hearing
+	s.rendition, s.hearing = nil, nil
 	s.state = Paused
 	lease := s.house.o.Lease
 	s.setTimer(lease, func() { s.End(evidence.EndClientGone, "the client did not return within "+lease.String()) })
@@ -107,6 +122,7 @@ func (s *Session) Pause() {
 	if r != nil {
 		r.close()
 	}
+	heard.close()
 	_ = s.display.ReleaseAll()
 }
 

@@ -92,6 +92,9 @@ func NewAudioPacketizer(config AudioConfig) (*AudioPacketizer, error) {
 	return &AudioPacketizer{config: config, block: block}, nil
 }
 
+// Encrypted tells whether the packets are.
+func (p *AudioPacketizer) Encrypted() bool { return p.block != nil }
+
 // Packetize returns the datagrams to send for an Opus packet: one, and behind
 // every fourth the parity of the block. They are valid until the next call. An
 // error is ErrAudioSize or for a packet that is empty or too long; the stream

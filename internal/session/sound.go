@@ -1,0 +1,98 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/process"
+	"github.com/kennel-stream/kennel/internal/sound"
+)
+
+// Bounds of the sound servers of one session.
+const (
+	maxSoundRestarts   = 4
+	soundRestartWindow = 30 * time.Second
+	soundStart         = 5 * time.Second
+)
+
+// startSound gives the session a sound server, as far as the machine has one: a
+// session without sound goes on. It waits for nothing, since apps may connect to
+// the socket before anybody serves it.
+func (s *Session) startSound() {
+	s.trace.Began(evidence.StageAudioSink)
+	channels := cmp.Or(s.request.Channels, 2)
+	server, err := sound.Open(sound.Options{
+		Dir: s.dir, Channels: channels, Credential: s.credential, Group: s.group, Env: s.markers(),
+	})
+	if err != nil {
+		fault := evidence.FaultSoundStart
+		if errors.Is(err, sound.ErrMissing) {
+			fault = evidence.FaultSoundMissing
+		}
+		s.trace.Failed(evidence.StageAudioSink, fault, "error", err.Error())
+		return
+	}
+	s.sound = server
+	s.watchers.Go(func() { s.keepSound(server, channels) })
+}
+
+// soundEnv tells an app where the session's sound is; nothing else that it may
+// find is the session's.
+func (s *Session) soundEnv() []string {
+	if s.sound == nil {
+		return nil
+	}
+	return s.sound.Env()
+}
+
+// keepSound runs sound servers, one after the other, until the session ends.
+func (s *Session) keepSound(server *sound.Server, channels int) {
+	restarts := newBreaker(maxSoundRestarts, soundRestartWindow)
+	for first := true; ; first = false {
+		p, err := s.serveSound(server)
+		if err != nil {
+			s.trace.Failed(evidence.StageAudioSink, evidence.FaultSoundStart, "error", err.Error())
+			return
+		}
+		if first {
+			s.trace.Done(evidence.StageAudioSink, "channels", strconv.Itoa(channels), "pid", strconv.Itoa(p.PID()))
+		} else {
+			s.mu.Lock()
+			s.replaced = true
+			s.mu.Unlock()
+			s.trace.Note(evidence.StageAudioSink, "restarted", "the app may stay silent unless it connects again", "pid", strconv.Itoa(p.PID()))
+		}
+		select {
+		case <-p.Done():
+		case <-s.ending:
+			// Not left to the teardown: it may be past its kill when this one is
+			// born.
+			p.Kill()
+			<-p.Done()
+		}
+		if s.isEnding() {
+			s.trace.Exited(evidence.StageAudioSink, "", "process", "sound", "how", p.Exit().String())
+			return
+		}
+		s.trace.Exited(evidence.StageAudioSink, evidence.FaultSoundDied, "process", "sound", "how", p.Exit().String(), "last", s.lastLine("sound"))
+		if !restarts.allow(time.Now()) {
+			s.trace.Failed(evidence.StageAudioSink, evidence.FaultSoundStart, "error", "the sound server ends again and again: the session goes on without sound")
+			return
+		}
+	}
+}
+
+func (s *Session) serveSound(server *sound.Server) (*process.Process, error) {
+	out, err := s.output.Source("sound")
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), soundStart)
+	defer cancel()
+	return server.Start(ctx, s.house.spawner, out)
+}

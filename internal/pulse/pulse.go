@@ -15,9 +15,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -34,10 +36,12 @@ var ErrNoServer = errors.New("PULSE_SERVER names no Unix socket")
 
 // Client is a connection. Its methods may be called from many goroutines.
 type Client struct {
-	proto proto.Client
-	conn  net.Conn
-	done  chan struct{}
-	once  sync.Once
+	proto    proto.Client
+	conn     *net.UnixConn
+	identity []byte // as SCM_CREDENTIALS
+	greeted  atomic.Bool
+	done     chan struct{}
+	once     sync.Once
 
 	mu     sync.Mutex // covers what follows
 	record map[uint32]func([]byte)
@@ -53,15 +57,18 @@ func Socket() (string, error) {
 	return "", fmt.Errorf("%w: %q", ErrNoServer, server)
 }
 
-// Dial connects to the server at a Unix socket, which knows the client's user
-// from the kernel. name is what the server shows.
+// Dial connects to the server at a Unix socket, which lets in its own user only.
+// name is what the server shows.
 func Dial(ctx context.Context, socket, name string) (*Client, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the sound server: %w", err)
 	}
-	c := &Client{conn: conn, done: make(chan struct{}), record: map[uint32]func([]byte){}, wanted: map[uint32]func(int){}}
+	c := &Client{
+		conn: conn.(*net.UnixConn), identity: unix.UnixCredentials(&unix.Ucred{Pid: int32(os.Getpid()), Uid: uint32(os.Getuid()), Gid: uint32(os.Getgid())}),
+		done: make(chan struct{}), record: map[uint32]func([]byte){}, wanted: map[uint32]func(int){},
+	}
 	c.proto.SetTimeout(requestTimeout)
 	c.proto.Callback = c.take
 	c.proto.Open(guarded{c})
@@ -80,6 +87,7 @@ func (c *Client) greet(name string) error {
 	if err := c.proto.Request(&proto.Auth{Version: c.proto.Version(), Cookie: make([]byte, 256)}, &auth); err != nil {
 		return err
 	}
+	c.greeted.Store(true)
 	c.proto.SetVersion(auth.Version)
 	props := proto.PropList{
 		"application.name":       proto.PropListString(name),
@@ -101,12 +109,23 @@ func (g guarded) Read(p []byte) (int, error) {
 }
 
 func (g guarded) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil // a message of nothing but its identity would send a byte
+	}
 	_ = g.c.conn.SetWriteDeadline(time.Now().Add(requestTimeout))
-	n, err := g.c.conn.Write(p)
+	var err error
+	if g.c.greeted.Load() {
+		_, err = g.c.conn.Write(p)
+	} else {
+		// The kernel vouches for who this is. It would do so unasked, but not for
+		// what is sent before the server has begun to look.
+		_, _, err = g.c.conn.WriteMsgUnix(p, g.c.identity, nil)
+	}
 	if err != nil {
 		g.c.Close()
+		return 0, err
 	}
-	return n, err
+	return len(p), nil
 }
 
 // take hands out what the server sends by itself. It runs on the library's

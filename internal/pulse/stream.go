@@ -12,6 +12,15 @@ func bytesOf(d time.Duration, channels int) uint32 {
 	return uint32(int(d*Rate/time.Second) * channels * SampleBytes)
 }
 
+// full is the volume at which samples stay as they are (PA_VOLUME_NORM).
+func full(channels int) proto.ChannelVolumes {
+	volumes := make(proto.ChannelVolumes, channels)
+	for i := range volumes {
+		volumes[i] = 0x10000
+	}
+	return volumes
+}
+
 // Record records from a source, which is remixed to the channels. each is
 // called on one goroutine, whenever a fragment is there, with data that is valid
 // during the call; it must not block.
@@ -28,7 +37,7 @@ func (c *Client) Record(source string, channels int, fragment time.Duration, eac
 	err = c.proto.Request(&proto.CreateRecordStream{
 		SampleSpec: spec, ChannelMap: order, SourceIndex: proto.Undefined, SourceName: source,
 		BufferMaxLength: proto.Undefined, BufferFragSize: bytesOf(fragment, channels), AdjustLatency: true,
-		DirectOnInputIndex: proto.Undefined, NoMove: true, DontInhibitAutoSuspend: false,
+		DirectOnInputIndex: proto.Undefined, NoMove: true, ChannelVolumes: full(channels),
 		Properties: proto.PropList{"media.name": proto.PropListString("record")},
 	}, &reply)
 	if err != nil {
@@ -56,16 +65,12 @@ func (c *Client) Play(sink string, channels int, latency time.Duration, wanted f
 	c.mu.Lock()
 	c.wanted[0] = wanted
 	c.mu.Unlock()
-	volumes := make(proto.ChannelVolumes, channels)
-	for i := range volumes {
-		volumes[i] = 0x10000
-	}
 	var reply proto.CreatePlaybackStreamReply
 	err = c.proto.Request(&proto.CreatePlaybackStream{
 		SampleSpec: spec, ChannelMap: order, SinkIndex: proto.Undefined, SinkName: sink,
 		BufferMaxLength: proto.Undefined, BufferTargetLength: bytesOf(latency, channels),
 		BufferPrebufferLength: 0, BufferMinimumRequest: bytesOf(latency/4, channels), AdjustLatency: true,
-		ChannelVolumes: volumes, Properties: proto.PropList{"media.name": proto.PropListString("play")},
+		ChannelVolumes: full(channels), Properties: proto.PropList{"media.name": proto.PropListString("play")},
 	}, &reply)
 	if err != nil {
 		return nil, fmt.Errorf("play on %s: %w", sink, err)

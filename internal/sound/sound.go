@@ -133,7 +133,7 @@ func (s *Server) Start(ctx context.Context, spawner *process.Spawner, output *os
 		Env: append([]string{
 			"LISTEN_FDS=1", "XDG_RUNTIME_DIR=" + s.o.Dir, "PULSE_RUNTIME_PATH=" + s.dir, "PULSE_STATE_PATH=" + s.dir,
 			// Neither the machine's nor the user's settings of PulseAudio hold here.
-			"PULSE_CONFIG=/dev/null", "DBUS_SESSION_BUS_ADDRESS=disabled:", "DBUS_SYSTEM_BUS_ADDRESS=disabled:",
+			"PULSE_CONFIG=/dev/null",
 		}, s.o.Env...),
 		Dir: "/", Files: []*os.File{s.socket}, Stdout: output, Stderr: output, Credential: s.o.Credential, Group: s.o.Group,
 	})
@@ -148,7 +148,7 @@ func (s *Server) Start(ctx context.Context, spawner *process.Spawner, output *os
 func (s *Server) arguments() []string {
 	return []string{
 		"-n", "--daemonize=no", "--exit-idle-time=-1", "--disallow-exit", "--disallow-module-loading",
-		"--use-pid-file=no", "--disable-shm=yes", "--realtime=no", "--high-priority=no", "--log-target=stderr", "--log-level=warning",
+		"--use-pid-file=no", "--disable-shm=yes", "--realtime=no", "--high-priority=no", "--log-target=stderr", "--log-level=error",
 		"-L", "module-native-protocol-unix auth-cookie-enabled=0 socket=" + s.Socket(),
 		// Without rewinds the sink never runs seconds ahead of who plays next.
 		"-L", strings.Join([]string{

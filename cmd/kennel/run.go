@@ -86,7 +86,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 		log.Warn("an app is not offered", "error", e)
 	}
 	r.recorder = host.NewRecorder(r.store, log)
-	if r.house, err = openHouse(ctx, c, dir, r.recorder.Record, log); err != nil {
+	if r.house, err = openHouse(ctx, c, dir, r.recorder, log); err != nil {
 		return nil, err
 	}
 	bound := c.Ports.Plan()
@@ -123,7 +123,7 @@ func hostIdentity(s *store.Store) (*gamestream.Identity, error) {
 	return gamestream.LoadIdentity(certPEM, keyPEM)
 }
 
-func openHouse(ctx context.Context, c config.Config, dir string, sink evidence.Sink, log *slog.Logger) (*session.House, error) {
+func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.Recorder, log *slog.Logger) (*session.House, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "find the kennel program: %w", err)
@@ -145,7 +145,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, sink evidence.S
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
 		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
-		StopTimeout: c.Limits.StopTimeout.Std(), Lease: lease, Event: sink, Log: log,
+		StopTimeout: c.Limits.StopTimeout.Std(), Lease: lease, Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/web"
 )
 
@@ -104,11 +106,44 @@ func printSession(w io.Writer, s web.SessionDetail) error {
 			return err
 		}
 	}
+	if err := printReceipt(w, s.Receipt); err != nil {
+		return err
+	}
 	for _, name := range []string{"app", "display", "media"} {
 		for _, line := range s.Output[name] {
 			if _, err := fmt.Fprintf(w, "%s: %s\n", name, line); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// printReceipt shows what a session took, what of it came back, and what not.
+func printReceipt(w io.Writer, r *session.Receipt) error {
+	if r == nil {
+		return nil
+	}
+	_, _ = fmt.Fprintln(w)
+	t := newTable(w, "RECEIPT", "TOOK", "LEFT", "AFTER 5 S")
+	for _, name := range r.Took.Resources() {
+		// What only grows is not given back.
+		left, later := "-", "-"
+		if v, ok := r.Left[name]; ok {
+			left, later = meter.Describe(name, v), meter.Describe(name, r.Later[name])
+		}
+		t.row(strings.ReplaceAll(string(name), "_", " "), meter.Describe(name, r.Took[name]), left, later)
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if len(r.Residue) == 0 {
+		_, err := fmt.Fprintln(w, "residue: 0")
+		return err
+	}
+	for _, what := range r.Residue {
+		if _, err := fmt.Fprintln(w, "leak:", what); err != nil {
+			return err
 		}
 	}
 	return nil

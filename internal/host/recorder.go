@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
 )
 
@@ -16,7 +17,7 @@ import (
 type Recorder struct {
 	store *store.Store
 	log   *slog.Logger
-	queue chan evidence.Event
+	queue chan record
 
 	mu   sync.Mutex // covers lost
 	lost int
@@ -26,9 +27,15 @@ type Recorder struct {
 // some twenty in its whole life.
 const recorderQueue = 4096
 
+// record is what is to be written: an event or a receipt.
+type record struct {
+	event   evidence.Event
+	receipt *session.Receipt
+}
+
 // NewRecorder returns a Recorder; Run must be called.
 func NewRecorder(s *store.Store, log *slog.Logger) *Recorder {
-	return &Recorder{store: s, log: log, queue: make(chan evidence.Event, recorderQueue)}
+	return &Recorder{store: s, log: log, queue: make(chan record, recorderQueue)}
 }
 
 // Record is an evidence.Sink.
@@ -53,8 +60,26 @@ func (r *Recorder) Record(e evidence.Event) {
 		}
 	}
 	r.log.Log(context.Background(), level, string(e.Stage)+" "+string(e.Kind), attrs...)
+	r.enqueue(record{event: e})
+}
+
+// Receipt takes the receipt of a session.
+func (r *Recorder) Receipt(receipt session.Receipt) {
+	attrs := []any{"session", receipt.Session, "app", receipt.App}
+	for _, name := range receipt.Took.Resources() {
+		attrs = append(attrs, string(name), receipt.Took[name].String())
+	}
+	if fault := receipt.Fault(); fault != "" {
+		r.log.Error("receipt", append(attrs, "fault", string(fault), "residue", receipt.Residue)...)
+	} else {
+		r.log.Info("receipt", append(attrs, "residue", 0)...)
+	}
+	r.enqueue(record{receipt: &receipt})
+}
+
+func (r *Recorder) enqueue(entry record) {
 	select {
-	case r.queue <- e:
+	case r.queue <- entry:
 	default:
 		r.mu.Lock()
 		r.lost++
@@ -81,13 +106,21 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
-// keep stores one event, and with the first and last of a session its entry in
+// keep stores one record, and with the first and last of a session its entry in
 // the history. The first event carries app and client.
-func (r *Recorder) keep(e evidence.Event) {
+func (r *Recorder) keep(entry record) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := r.write(ctx, e); err != nil {
-		r.log.Error("an event was not stored", "session", e.Session, "stage", string(e.Stage), "error", err)
+	if receipt := entry.receipt; receipt != nil {
+		raw, err := json.Marshal(receipt)
+		if err == nil {
+			err = r.store.PutReceipt(ctx, store.Receipt{Session: receipt.Session, JSON: raw})
+		}
+		if err != nil {
+			r.log.Error("a receipt was not stored", "session", receipt.Session, "error", err)
+		}
+	} else if err := r.write(ctx, entry.event); err != nil {
+		r.log.Error("an event was not stored", "session", entry.event.Session, "stage", string(entry.event.Stage), "error", err)
 	}
 	r.mu.Lock()
 	lost := r.lost

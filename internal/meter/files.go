@@ -15,6 +15,9 @@ import (
 // Proc is where the proc file system is mounted: "/proc", or a recording.
 type Proc string
 
+// descriptors are the resources that OpenFiles counts.
+var descriptors = []Resource{Files, Sockets, UnixSockets, GPUFiles, DMABufs, Memfds}
+
 // Live is the machine's own.
 const Live Proc = "/proc"
 
@@ -26,7 +29,7 @@ func (p Proc) path(pid int, rest string) string {
 // holds nothing; one that may not be looked into is an error.
 func (p Proc) OpenFiles(pid int) (Usage, error) {
 	u := Usage{}
-	for _, r := range []Resource{Files, Sockets, UnixSockets, GPUFiles, DMABufs, Memfds} {
+	for _, r := range descriptors {
 		u[r] = Exactly(0)
 	}
 	dir := p.path(pid, "fd")
@@ -96,4 +99,40 @@ func (p Proc) unixSockets(pid int) (map[string]bool, error) {
 		}
 	}
 	return inodes, lines.Err()
+}
+
+// Targets lists a process's descriptors by what they are open for, as far as
+// that says what leaked: "pipe", "unix socket", "network socket", "memfd:name",
+// or the path of a file.
+func (p Proc) Targets(pid int) (map[string]int, error) {
+	dir := p.path(pid, "fd")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the open files of process %d: %w", pid, err)
+	}
+	unix, err := p.unixSockets(pid)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]int{}
+	for _, e := range entries {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err != nil || target == dir {
+			continue
+		}
+		target = strings.TrimSuffix(target, " (deleted)")
+		kind, inode, hasInode := strings.Cut(strings.TrimSuffix(target, "]"), ":[")
+		switch {
+		case hasInode && kind == "socket" && unix[inode]:
+			target = "unix socket"
+		case hasInode && kind == "socket":
+			target = "network socket"
+		case hasInode:
+			target = kind
+		case strings.HasPrefix(target, "/memfd:"), strings.HasPrefix(target, "/dmabuf:"):
+			target = target[1:]
+		}
+		found[target]++
+	}
+	return found, nil
 }

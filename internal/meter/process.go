@@ -99,7 +99,10 @@ func (p Proc) Descendants(pid int) ([]Process, error) {
 // GPU memory as their drivers tell it. Where one cannot be looked into, what
 // it may hold is unknown.
 func (p Proc) Of(pids []int) Usage {
-	u := Usage{Processes: Exactly(0), Threads: Exactly(0), Files: Exactly(0)}
+	u := Usage{Processes: Exactly(0), Threads: Exactly(0)}
+	for _, r := range descriptors {
+		u[r] = Exactly(0)
+	}
 	for _, pid := range pids {
 		if found, err := p.Process(pid); err == nil && found.State != "Z" {
 			u.Add(Processes, Exactly(1))
@@ -107,7 +110,7 @@ func (p Proc) Of(pids []int) Usage {
 		}
 		files, err := p.OpenFiles(pid)
 		if err != nil {
-			for _, r := range []Resource{Files, Sockets, UnixSockets, GPUFiles, DMABufs, Memfds} {
+			for _, r := range descriptors {
 				u[r] = Value{}
 			}
 			continue

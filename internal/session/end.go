@@ -2,13 +2,12 @@ package session
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
 )
 
 const (
@@ -42,10 +41,15 @@ func (s *Session) teardown(end evidence.End, detail string) {
 		s.request.Goodbye(ctx, end)
 		cancel()
 	}
+	took := s.take()
 	s.stopMedia()
 	s.stopProcesses()
 	s.watchers.Wait()
-	residue := s.giveBack()
+	if s.house.plant != nil {
+		s.house.plant(s)
+	}
+	left, residue := s.giveBack()
+	s.receipt(took, left, end)
 	s.house.spares.replenish()
 	if len(residue) > 0 {
 		s.trace.Failed(evidence.StageStop, evidence.FaultResidue, "residue", strings.Join(residue, "; "))
@@ -92,7 +96,7 @@ func (s *Session) stopProcesses() {
 
 // giveBack removes what is not a process, and tells what is still there when
 // looked at from outside.
-func (s *Session) giveBack() (residue []string) {
+func (s *Session) giveBack() (left meter.Usage, residue []string) {
 	if s.output != nil {
 		_ = s.output.Close()
 	}
@@ -106,19 +110,11 @@ func (s *Session) giveBack() (residue []string) {
 		if err := os.RemoveAll(s.dir); err != nil {
 			residue = append(residue, err.Error())
 		}
-		if _, err := os.Lstat(s.dir); !errors.Is(err, os.ErrNotExist) {
-			residue = append(residue, "directory "+s.dir)
-		}
 	}
-	pids, err := s.house.groups.Strays(s.id)
-	if err != nil {
-		residue = append(residue, "processes unknown: "+err.Error())
-	}
-	for _, pid := range pids {
-		residue = append(residue, fmt.Sprintf("process %d", pid))
-	}
+	left, still := s.left()
+	residue = append(residue, still...)
 	if s.pooled {
 		s.house.ids.giveBack(s.credential)
 	}
-	return residue
+	return left, residue
 }

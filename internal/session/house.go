@@ -55,6 +55,9 @@ type Options struct {
 	StopTimeout time.Duration
 	// Lease is how long the app of a client that left is kept.
 	Lease time.Duration
+	// Receipt receives the receipt of every session, some seconds after its
+	// end; nil for nobody.
+	Receipt func(Receipt)
 	// Event receives every event of every session; it must not block.
 	Event evidence.Sink
 	Log   *slog.Logger
@@ -85,6 +88,15 @@ type House struct {
 
 	stopReaper context.CancelFunc
 
+	books       *books
+	receipts    sync.WaitGroup  // of the receipts that wait
+	ending      context.Context // ends when those are to be written at once
+	endReceipts context.CancelFunc
+	// receiptDelay is the constant, but in tests.
+	receiptDelay time.Duration
+	// plant is what a test leaves behind in the middle of a teardown.
+	plant func(*Session)
+
 	mu       sync.Mutex // covers what follows
 	sessions map[string]*Session
 	closing  bool
@@ -108,7 +120,9 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{},
+		books: newBooks(), receiptDelay: receiptDelay,
 	}
+	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))
 	if err := spawner.Adopt(reaper); err != nil {
 		o.Log.Warn("orphans of apps will not be reaped", "error", err)
 	}
@@ -251,6 +265,7 @@ func (h *House) Close(ctx context.Context, end evidence.End) error {
 			errs = append(errs, fmt.Errorf("session %s did not end in time: %w", s.id, ctx.Err()))
 		}
 	}
+	h.closeReceipts(ctx)
 	h.spares.close()
 	h.spawner.Close()
 	h.stopReaper()

@@ -145,6 +145,13 @@ func (p *spares) retire(w *warm) process.Exit {
 	return exit
 }
 
+// rest reports that a spare stands ready and none is being started.
+func (p *spares) rest() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ready != nil && !p.building
+}
+
 // Failures counts the spares in a row that could not be started.
 func (p *spares) Failures() int {
 	p.mu.Lock()

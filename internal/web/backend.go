@@ -206,6 +206,13 @@ func (l *Local) Session(ctx context.Context, id string) (SessionDetail, error) {
 			d.Events = append(d.Events, e)
 		}
 	}
+	if stored, err := l.Store.Receipt(ctx, id); err == nil {
+		var receipt session.Receipt
+		if err := json.Unmarshal(stored.JSON, &receipt); err != nil {
+			return SessionDetail{}, evidence.Errorf(evidence.Internal, "read the receipt of session %s: %w", id, err)
+		}
+		d.Receipt = &receipt
+	}
 	return d, nil
 }
 

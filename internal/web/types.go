@@ -6,6 +6,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
 )
 
 // App is an app on offer. Source is "config" for one of the configuration
@@ -83,6 +84,9 @@ type SessionDetail struct {
 	Session
 	Events []evidence.Event    `json:"events"`
 	Output map[string][]string `json:"output,omitempty"`
+	// Receipt is what the session took and gave back; it is written some
+	// seconds after the end.
+	Receipt *session.Receipt `json:"receipt,omitempty"`
 }
 
 // Status is the host in a few words.

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+// withReceipts opens a house whose receipts arrive on a channel.
+func withReceipts(t *testing.T) (*house, <-chan Receipt) {
+	t.Helper()
+	o := options(t)
+	all := make(chan Receipt, 100)
+	o.Receipt = func(r Receipt) { all <- r }
+	h := open(t, o)
+	h.receiptDelay = 200 * time.Millisecond
+	return h, all
+}
+
+func receive(t testing.TB, receipts <-chan Receipt) Receipt {
+	t.Helper()
+	select {
+	case r := <-receipts:
+		return r
+	case <-time.After(patience):
+		t.Fatal("no receipt")
+		return Receipt{}
+	}
+}
+
+// end ends a session and returns its receipt.
+func (h *house) endWithReceipt(s *Session, receipts <-chan Receipt) Receipt {
+	h.t.Helper()
+	s.End(evidence.EndStopped, "")
+	<-s.Done()
+	return receive(h.t, receipts)
+}
+
+func TestReceiptOfAHealthySession(t *testing.T) {
+	h, receipts := withReceipts(t)
+	s := h.launch(request("a", demo()))
+	next(t, h.play(s, stream))
+	r := h.endWithReceipt(s, receipts)
+	if r.Session != s.ID() || r.App != "demo" || r.Client != "a" || r.End != evidence.EndStopped || r.Fault() != "" {
+		t.Errorf("receipt %+v", r)
+	}
+	for resource, least := range map[meter.Resource]int64{meter.Processes: 3, meter.Files: 20, meter.Memfds: 1, meter.UnixSockets: 3, meter.Directories: 1} {
+		if took := r.Took[resource]; !took.Known || took.N < least {
+			t.Errorf("took %v %s, want %d at least", took, resource, least)
+		}
+		if got := r.Later[resource]; got != meter.Exactly(0) {
+			t.Errorf("%v %s left", got, resource)
+		}
+	}
+	if len(s.group.Dirs()) > 0 && (r.Took[meter.MemoryPeak].N < 1<<20 || r.Took[meter.Cgroups].N == 0 || r.Later[meter.Cgroups] != meter.Exactly(0)) {
+		t.Errorf("took %v, later %v", r.Took, r.Later)
+	}
+	raw, err := json.Marshal(r)
+	if err != nil || strings.Contains(string(raw), "residue") {
+		t.Errorf("%s, %v", raw, err)
+	}
+}
+
+// TestReceiptFindsWhatWeLeak: a receipt that cannot fail proves nothing.
+func TestReceiptFindsWhatWeLeak(t *testing.T) {
+	h, receipts := withReceipts(t)
+	warm := h.launch(request("a", demo()))
+	if r := h.endWithReceipt(warm, receipts); len(r.Residue) > 0 || !r.ServeChecked {
+		t.Fatalf("the first session leaves %q, serve checked %t", r.Residue, r.ServeChecked)
+	}
+	var leaks []*exec.Cmd
+	startLeak := func(cmd *exec.Cmd) {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		leaks = append(leaks, cmd)
+	}
+	plants := map[string]func(*Session){
+		"open files of kennel serve: pipe": func(*Session) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+		},
+		"open files of kennel serve: /dev/null": func(*Session) {
+			f, err := os.Open("/dev/null")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = f.Close() })
+		},
+		"process ": func(s *Session) {
+			cmd := exec.Command("sleep", "1000")
+			cmd.Env = s.markers()
+			startLeak(cmd)
+		},
+	}
+	if os.Geteuid() == 0 {
+		plants["cgroup "] = func(s *Session) {
+			for controller, dir := range s.group.Dirs() {
+				if controller == "pids" {
+					_ = os.WriteFile(filepath.Join(dir, "pids.max"), []byte("max"), 0)
+				}
+				cmd := exec.Command("sh", "-c", `echo $$ >"$1/cgroup.procs"; echo; exec sleep 1000`, "sh", dir)
+				out, err := cmd.StdoutPipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				startLeak(cmd)
+				_, _ = out.Read(make([]byte, 1))
+			}
+		}
+	}
+	for want, plant := range plants {
+		h.plant = plant
+		s := h.launch(request("a", demo()))
+		r := h.endWithReceipt(s, receipts)
+		if want == "cgroup " && len(s.group.Dirs()) == 0 {
+			continue
+		}
+		if r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), want) {
+			t.Errorf("planted %q, the receipt says %q", want, r.Residue)
+		}
+		for _, cmd := range leaks {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+		leaks = nil
+		if err := s.group.Remove(); err != nil {
+			t.Error(err)
+		}
+	}
+	h.plant = nil
+	if r := h.endWithReceipt(h.launch(request("a", demo())), receipts); len(r.Residue) > 0 {
+		t.Errorf("what was told once is told again: %q", r.Residue)
+	}
+}

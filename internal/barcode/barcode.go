@@ -8,7 +8,7 @@
 //
 //	0  16 magic, 8 version, 8 rows, 32 frame number
 //	1  64 CLOCK_MONOTONIC in nanoseconds
-//	2  16 keys down, 16 keys up, 16 last key, 8 modifiers, 8 zero
+//	2  16 keys down, 16 keys up, 16 last key, 8 modifiers, 8 flags (1: flash)
 //	3  16 buttons, 16 last button, 16 motions, 16 scrolls
 //	4  16 pointer x, 16 pointer y, 32 session tag
 //	5  16 width, 16 height, 32 CRC-32 (IEEE) of all bits before
@@ -29,6 +29,8 @@ const (
 	rows    = 6
 	columns = 64
 	minCell = 8
+
+	flagFlash = 1
 
 	size      = rows * columns / 8
 	checkedAt = size - 4
@@ -58,6 +60,8 @@ type Reading struct {
 	KeysDown, KeysUp, LastKey uint16
 	// Modifiers is the low byte of the depressed modifiers (wl_keyboard.modifiers).
 	Modifiers uint8
+	// Flash is set while the app's picture flashes and its sound beeps.
+	Flash bool
 	// Buttons counts presses and releases, LastButton is the last one's code.
 	Buttons, LastButton uint16
 	// Motions and Axes count pointer motion and scroll events.
@@ -98,6 +102,9 @@ func (r *Reading) pack() [size]byte {
 	be.PutUint16(p[18:], r.KeysUp)
 	be.PutUint16(p[20:], r.LastKey)
 	p[22] = r.Modifiers
+	if r.Flash {
+		p[23] = flagFlash
+	}
 	be.PutUint16(p[24:], r.Buttons)
 	be.PutUint16(p[26:], r.LastButton)
 	be.PutUint16(p[28:], r.Motions)
@@ -120,7 +127,7 @@ func unpack(p *[size]byte) (Reading, error) {
 	}
 	return Reading{
 		Frame: be.Uint32(p[4:]), MonotonicNanos: be.Uint64(p[8:]),
-		KeysDown: be.Uint16(p[16:]), KeysUp: be.Uint16(p[18:]), LastKey: be.Uint16(p[20:]), Modifiers: p[22],
+		KeysDown: be.Uint16(p[16:]), KeysUp: be.Uint16(p[18:]), LastKey: be.Uint16(p[20:]), Modifiers: p[22], Flash: p[23]&flagFlash != 0,
 		Buttons: be.Uint16(p[24:]), LastButton: be.Uint16(p[26:]), Motions: be.Uint16(p[28:]), Axes: be.Uint16(p[30:]),
 		PointerX: be.Uint16(p[32:]), PointerY: be.Uint16(p[34:]), SessionTag: be.Uint32(p[36:]),
 		Width: be.Uint16(p[40:]), Height: be.Uint16(p[42:]),

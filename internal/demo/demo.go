@@ -50,7 +50,8 @@ func (o *Options) complete() {
 // Run shows the demo app until its window is closed (nil), ctx ends, or the
 // compositor goes away; then it returns their error. It draws whenever the
 // compositor asks for a frame, so the rate is the compositor's. The session
-// that its barcode tells is $KENNEL_SESSION.
+// that its barcode tells is $KENNEL_SESSION. Where $PULSE_SERVER names a socket,
+// it also plays.
 func Run(ctx context.Context, o Options) error {
 	o.complete()
 	conn, err := client.Connect(ctx, o.Display)
@@ -58,6 +59,8 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("run the demo app: %w", err)
 	}
 	defer func() { _ = conn.Close() }()
+	stop := play(ctx, o.Log)
+	defer stop()
 	w := newWindow(conn, o, barcode.SessionTag(os.Getenv("KENNEL_SESSION")))
 	defer w.close()
 	if err := w.open(ctx); err != nil {

@@ -69,11 +69,11 @@ func (p *painter) draw(c *canvas, old []rect, s *state) []rect {
 	for _, r := range old {
 		c.restore(&p.background, r)
 	}
-	moving := make([]rect, 0, 7)
+	moving := make([]rect, 0, 8)
 	if p.busy {
 		moving = append(moving, p.snow(c))
 	}
-	moving = append(moving, p.ball(c, s.elapsed), p.bar(c, s.elapsed))
+	moving = append(moving, p.ball(c, s.elapsed), p.bar(c, s.elapsed), p.lamp(c, s.reading.Flash))
 	scale := p.scale
 	clock := s.now.Format("15:04:05.000")
 	moving = append(moving, c.text((p.width-textWidth(clock, 3*scale))/2, p.height-80*scale, 3*scale, colorText, clock))
@@ -104,6 +104,18 @@ func (p *painter) bar(c *canvas, elapsed time.Duration) rect {
 	part := r
 	part.w = int(elapsed%time.Second) * r.w / int(time.Second)
 	c.fill(part, colorBar)
+	return r
+}
+
+// lamp lights up with every beep.
+func (p *painter) lamp(c *canvas, lit bool) rect {
+	color := uint32(colorTrack)
+	if lit {
+		color = colorText
+	}
+	side := 12 * p.scale
+	r := rect{p.width - side - 8*p.scale, 24 * p.scale, side, side}
+	c.fill(r, color)
 	return r
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kennel-stream/kennel/internal/barcode"
 	"github.com/kennel-stream/kennel/wayland/client"
 	wlclient "github.com/kennel-stream/kennel/wayland/protocol/client"
 )
@@ -113,6 +114,7 @@ func (w *window) update() error {
 	r := &s.reading
 	w.input.fill(r)
 	r.Frame, r.SessionTag, r.MonotonicNanos = w.frame, w.tag, monotonic()
+	r.Flash = barcode.Flashing(r.MonotonicNanos)
 	r.Width, r.Height = uint16(w.painter.width), uint16(w.painter.height)
 	b.moving = w.painter.draw(&b.canvas, b.moving, s)
 	w.commit(b)

@@ -41,9 +41,6 @@ type running struct {
 	dir       string
 }
 
-// lease is how long the app of a client that left is kept.
-const lease = 10 * time.Minute
-
 func newLogger(w io.Writer, c config.Log) *slog.Logger {
 	var level slog.Level
 	// Validate has checked the word.
@@ -145,7 +142,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
 		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
-		StopTimeout: c.Limits.StopTimeout.Std(), Lease: lease, Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
+		StopTimeout: c.Limits.StopTimeout.Std(), Lease: c.Limits.Lease.Std(), Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
 }
 

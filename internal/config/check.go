@@ -131,6 +131,7 @@ func (l Limits) check(found *problems) {
 	found.lasting("limits.client_timeout", l.ClientTimeout, time.Second, 10*time.Minute)
 	found.lasting("limits.pair_timeout", l.PairTimeout, time.Second, time.Hour)
 	found.lasting("limits.stop_timeout", l.StopTimeout, 0, 10*time.Minute)
+	found.lasting("limits.lease", l.Lease, time.Second, 30*24*time.Hour)
 }
 
 func (v Video) check(found *problems) {

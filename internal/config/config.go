@@ -68,6 +68,8 @@ type Limits struct {
 	PairTimeout Duration `toml:"pair_timeout"`
 	// StopTimeout is how long an app may take to end by itself before it is killed.
 	StopTimeout Duration `toml:"stop_timeout"`
+	// Lease is how long the app of a client that left or vanished is kept.
+	Lease Duration `toml:"lease"`
 }
 
 // Video is how pictures are encoded and sent.
@@ -141,6 +143,7 @@ func Default() Config {
 			ClientTimeout:  Duration(10 * time.Second),
 			PairTimeout:    Duration(5 * time.Minute),
 			StopTimeout:    Duration(3 * time.Second),
+			Lease:          Duration(10 * time.Minute),
 		},
 		Video: Video{
 			Encoders:   []string{EncoderX264, EncoderOpenH264},

@@ -47,7 +47,7 @@ func TestFullFile(t *testing.T) {
 		Limits: Limits{
 			Sessions: 4, Width: 3840, Height: 2160, FPS: 120,
 			LaunchTimeout: Duration(20 * time.Second), ConnectTimeout: Duration(time.Minute), ClientTimeout: Duration(15 * time.Second),
-			PairTimeout: Duration(90 * time.Second), StopTimeout: Duration(500 * time.Millisecond),
+			PairTimeout: Duration(90 * time.Second), StopTimeout: Duration(500 * time.Millisecond), Lease: Duration(time.Hour),
 		},
 		Video:   Video{Encoders: []string{EncoderOpenH264}, FECPercent: 10, BitrateMaxKbps: 20000, Encryption: EncryptionRequired},
 		RTSP:    RTSP{Encryption: EncryptionOff},

@@ -65,9 +65,25 @@ func (s *Session) take() meter.Usage {
 			u[r] = v
 		}
 	}
+	if !u[meter.CPU].Known {
+		u[meter.CPU] = busy(pids)
+	}
 	u[meter.Directories] = present([]string{s.dir})
 	u[meter.Cgroups] = present(slices.Collect(maps.Values(s.group.Dirs())))
 	return u
+}
+
+// busy is the time that live processes have worked.
+func busy(pids []int) meter.Value {
+	sum := meter.Exactly(0)
+	for _, pid := range pids {
+		p, err := meter.Live.Process(pid)
+		if err != nil {
+			return meter.Value{}
+		}
+		sum = sum.Add(meter.Exactly(p.CPU.Nanoseconds()))
+	}
+	return sum
 }
 
 // left measures what there still is of a session that should have nothing.

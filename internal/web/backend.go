@@ -6,12 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
+	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
 )
@@ -40,6 +43,21 @@ func (l *Local) Status(context.Context) (Status, error) {
 			"video": l.Ports.Video, "control": l.Ports.Control, "audio": l.Ports.Audio,
 		},
 		Sessions: len(l.House.Sessions()), Grouping: l.House.Hierarchy().String(),
+	}, nil
+}
+
+// Memory implements Backend.
+func (l *Local) Memory(context.Context) (Memory, error) {
+	debug.FreeOSMemory()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	pid := os.Getpid()
+	self, err := meter.Live.Process(pid)
+	if err != nil {
+		return Memory{}, evidence.Errorf(evidence.Internal, "measure kennel serve: %w", err)
+	}
+	return Memory{
+		Goroutines: runtime.NumGoroutine(), HeapBytes: int64(stats.HeapAlloc), RSS: self.RSS, Usage: meter.Live.Of([]int{pid}),
 	}, nil
 }
 

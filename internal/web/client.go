@@ -96,6 +96,11 @@ func (c *Remote) Status(ctx context.Context) (s Status, err error) {
 	return s, c.call(ctx, http.MethodGet, "status", nil, &s)
 }
 
+// Memory implements Backend.
+func (c *Remote) Memory(ctx context.Context) (m Memory, err error) {
+	return m, c.call(ctx, http.MethodGet, "memory", nil, &m)
+}
+
 // Apps implements Backend.
 func (c *Remote) Apps(ctx context.Context) (a []App, err error) {
 	return a, c.call(ctx, http.MethodGet, "apps", nil, &a)

@@ -56,6 +56,7 @@ func NewServer(b Backend) *http.Server {
 func handler(b Backend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/status", answer(func(r *http.Request) (any, error) { return b.Status(r.Context()) }))
+	mux.HandleFunc("GET /api/v1/memory", answer(func(r *http.Request) (any, error) { return b.Memory(r.Context()) }))
 	mux.HandleFunc("GET /api/v1/apps", answer(func(r *http.Request) (any, error) { return b.Apps(r.Context()) }))
 	mux.HandleFunc("POST /api/v1/apps", answer(func(r *http.Request) (any, error) {
 		var app config.App

@@ -6,6 +6,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/session"
 )
 
@@ -102,9 +103,21 @@ type Status struct {
 	Grouping string `json:"grouping"`
 }
 
+// Memory is what kennel serve itself holds, measured after its garbage was
+// collected: what a host that does not rot keeps the same for ever.
+type Memory struct {
+	Goroutines int   `json:"goroutines"`
+	HeapBytes  int64 `json:"heap_bytes"`
+	// RSS is the resident memory in bytes.
+	RSS int64 `json:"rss_bytes"`
+	// Usage has the open files by kind.
+	Usage meter.Usage `json:"usage"`
+}
+
 // Backend is what the API acts on. Its errors are evidence.Errors.
 type Backend interface {
 	Status(context.Context) (Status, error)
+	Memory(context.Context) (Memory, error)
 	Apps(context.Context) ([]App, error)
 	AddApp(context.Context, config.App) (App, error)
 	UpdateApp(ctx context.Context, slug string, app config.App) (App, error)

@@ -17,6 +17,7 @@ import (
 type probeFlags struct {
 	identity, pin, app, mode, png string
 	seconds, bitrate, keys        int
+	audioChannels                 int
 	asJSON, plain, keepRunning    bool
 }
 
@@ -38,6 +39,7 @@ host; with kennel's demo app it also reads the frame numbers in the picture.`,
 	flags.StringVar(&f.mode, "mode", "1280x720x60", "`WxHxFPS` of the stream")
 	flags.IntVar(&f.seconds, "seconds", 10, "how long to stream; 0 only pairs and lists")
 	flags.IntVar(&f.bitrate, "bitrate", 10000, "bit rate in kbit/s")
+	flags.IntVar(&f.audioChannels, "audio-channels", 2, "channels of the sound: 2, 6 or 8")
 	flags.IntVar(&f.keys, "keys", 20, "keys to press and to look for in the picture")
 	flags.BoolVar(&f.plain, "plain", false, "do not encrypt RTSP, as old clients")
 	flags.BoolVar(&f.keepRunning, "keep", false, "leave the app running")
@@ -54,6 +56,7 @@ func runProbe(cmd *cobra.Command, target string, f probeFlags) error {
 	o := probe.Options{
 		Host: host, Port: port, IdentityDir: f.identity, PIN: f.pin, App: f.app,
 		Duration: time.Duration(f.seconds) * time.Second, BitrateKbps: f.bitrate, Keys: f.keys, Plain: f.plain, KeepRunning: f.keepRunning,
+		AudioChannels: f.audioChannels,
 	}
 	if o.Width, o.Height, o.FPS, err = parseMode(f.mode); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/moonlight/rtsp"
 )
 
@@ -21,6 +22,7 @@ type negotiated struct {
 	connectData           uint32
 	encryption            rtsp.Encryption
 	packetSize            int
+	opus                  media.OpusSpec
 }
 
 // handshake is one RTSP handshake.
@@ -81,6 +83,9 @@ func (h *handshake) describe(ctx context.Context) error {
 	}
 	// Control is encrypted wherever it can be, the rest where the host asks:
 	// a probe has nothing to hide.
+	if h.result.opus, err = opusOf(d, h.prober.o.AudioChannels); err != nil {
+		return err
+	}
 	h.result.encryption = d.EncryptionSupported & (rtsp.EncryptControl | d.EncryptionRequested)
 	return nil
 }
@@ -126,7 +131,7 @@ func (h *handshake) announce(ctx context.Context) error {
 		Features: rtsp.ClientFECStatus | rtsp.ClientSessionID, EncryptionEnabled: h.result.encryption,
 		Width: o.Width, Height: o.Height, FPS: o.FPS, Format: rtsp.H264, ColorSpace: rtsp.Rec709, SlicesPerFrame: 1, MaxReferenceFrames: 1,
 		PacketSize: h.result.packetSize, BitrateKbps: o.BitrateKbps * 80 / 100, ConfiguredBitrateKbps: o.BitrateKbps, MinFECPackets: 2,
-		ReliableUDP: 13, Channels: 2, ChannelMask: 3, PacketDuration: 5 * time.Millisecond,
+		ReliableUDP: 13, Channels: o.AudioChannels, ChannelMask: uint32(audioMasks[o.AudioChannels]), PacketDuration: packetDuration,
 	}
 	host, err := netip.ParseAddr(h.host)
 	if err != nil {

@@ -25,6 +25,8 @@ type observations struct {
 	keysAtStart, keys             int
 	haveKeys                      bool
 	picture                       picture
+	flashes                       []time.Time // when each began
+	flash                         bool
 }
 
 // frame takes a whole frame; a client can show nothing before the first key
@@ -106,6 +108,10 @@ func (s *stream) picture(p *media.Picture) {
 		}
 		return
 	}
+	if reading.Flash && !o.flash && o.code.Seen > 0 {
+		o.flashes = append(o.flashes, now)
+	}
+	o.flash = reading.Flash
 	o.read(&reading, p.Done)
 	select {
 	case <-s.echo:
@@ -244,5 +250,4 @@ func (s *stream) judge() {
 	if r.Barcode.Seen > 0 && r.Input.Sent > 0 && r.Input.Echoed < r.Input.Sent {
 		r.problem("only %d of %d keys reached the app", r.Input.Echoed, r.Input.Sent)
 	}
-	r.OK = len(r.Problems) == 0
 }

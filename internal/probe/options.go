@@ -25,6 +25,8 @@ type Options struct {
 	BitrateKbps int
 	// Keys is how many keys to press during the stream.
 	Keys int
+	// AudioChannels is 2, 6 or 8; 0 for 2.
+	AudioChannels int
 	// Plain says that the client cannot encrypt RTSP.
 	Plain bool
 	// KeepRunning leaves the app running at the end.
@@ -40,7 +42,7 @@ func (o *Options) fill() {
 	o.Port = cmp.Or(o.Port, 47989)
 	o.Width, o.Height, o.FPS = cmp.Or(o.Width, 1280), cmp.Or(o.Height, 720), cmp.Or(o.FPS, 60)
 	o.BitrateKbps = cmp.Or(o.BitrateKbps, 10000)
-	o.PacketSize = cmp.Or(o.PacketSize, 1024)
+	o.PacketSize, o.AudioChannels = cmp.Or(o.PacketSize, 1024), cmp.Or(o.AudioChannels, 2)
 }
 
 // Deadlines of a client, as moonlight-common-c has them where it has any.

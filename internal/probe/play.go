@@ -43,6 +43,8 @@ func (p *prober) play(ctx context.Context) error {
 	err = s.run(ctx)
 	s.close()
 	s.finish()
+	s.finishSound()
+	p.report.OK = len(p.report.Problems) == 0
 	return err
 }
 
@@ -57,7 +59,8 @@ type stream struct {
 	control      *controlLink
 	video, audio *net.UDPConn
 	receiver     *rtp.VideoReceiver // of the receiving goroutine
-	units        chan unit          // closed by the receiving goroutine; full: the decoder is too slow
+	hearing      *hearing
+	units        chan unit // closed by the receiving goroutine; full: the decoder is too slow
 
 	firstPicture chan struct{} // closed at the first decoded picture
 
@@ -80,6 +83,10 @@ func (p *prober) open(ctx context.Context, addr netip.Addr, l launched, n negoti
 	if s.receiver, err = rtp.NewVideoReceiver(config); err != nil {
 		return nil, err
 	}
+	if s.hearing, err = newHearing(l, n); err != nil {
+		return nil, err
+	}
+	p.report.Audio = Audio{Channels: n.opus.Channels, Packet: Millis(n.opus.Duration), Encrypted: n.encryption&rtsp.EncryptAudio != 0, PerChannel: []AudioChannel{}}
 	for _, c := range []**net.UDPConn{&s.video, &s.audio} {
 		conn, err := net.ListenPacket("udp", listenAddress(addr))
 		if err != nil {
@@ -128,6 +135,8 @@ func (s *stream) run(ctx context.Context) error {
 	received := make(chan error, 1)
 	work.Go(func() { received <- s.receive(ctx) })
 	work.Go(func() { s.decode(ctx) })
+	work.Go(func() { s.hear(ctx) })
+	work.Go(func() { s.decodeSound(ctx) })
 	end := time.NewTimer(s.prober.o.Duration + firstPacket + firstFrame)
 	defer end.Stop()
 	for first := s.firstPicture; ; {

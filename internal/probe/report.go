@@ -54,6 +54,7 @@ type Timing struct {
 	RTSPDone       Millis `json:"rtsp_done_ms"`
 	Connected      Millis `json:"control_connected_ms"`
 	FirstPacket    Millis `json:"first_packet_ms"`
+	FirstAudio     Millis `json:"first_audio_ms"`
 	// FirstPicture is when the first key frame was whole: decodable.
 	FirstPicture Millis `json:"first_picture_ms"`
 	FirstDecoded Millis `json:"first_decoded_ms"`
@@ -130,6 +131,7 @@ type Report struct {
 	Frames         Frames  `json:"frames"`
 	Barcode        Barcode `json:"barcode"`
 	Input          Input   `json:"input"`
+	Audio          Audio   `json:"audio"`
 	RTT            Millis  `json:"rtt_ms"`
 	// Termination is the code with which the host ended the session, in the
 	// client's numbering (0: it ended it gracefully); nil when it did not.
@@ -187,6 +189,7 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	if r.Input.Sent > 0 {
 		line("input", "%d of %d keys echoed, round trip p50 %s, p95 %s", r.Input.Echoed, r.Input.Sent, r.Input.RoundTrip.P50, r.Input.RoundTrip.P95)
 	}
+	r.renderAudio(line)
 	if r.Termination != nil {
 		line("ended", "by the host, code %d", *r.Termination)
 	}

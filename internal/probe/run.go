@@ -20,6 +20,9 @@ import (
 // that it was not all. ctx ends the stream early.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	o.fill()
+	if audioMasks[o.AudioChannels] == 0 {
+		return nil, evidence.Errorf(evidence.Invalid, "sound of %d channels is not one that clients know: use 2, 6 or 8", o.AudioChannels)
+	}
 	r := &Report{Host: net.JoinHostPort(o.Host, strconv.Itoa(o.Port)), Problems: []string{}, Apps: []string{}}
 	id, err := loadIdentity(o.IdentityDir)
 	if err != nil {
@@ -153,9 +156,10 @@ func (p *prober) chooseApp() (gamestream.App, error) {
 
 // launched is what a launch settled.
 type launched struct {
-	at  time.Time
-	url string
-	key [16]byte
+	at    time.Time
+	url   string
+	key   [16]byte
+	keyID int32
 }
 
 // launch starts the app, or resumes it when it is the one that runs.
@@ -173,13 +177,14 @@ func (p *prober) launch(ctx context.Context) (launched, error) {
 	if _, err := rand.Read(keyID[:]); err != nil {
 		return l, fmt.Errorf("make a session key: %w", err)
 	}
+	l.keyID = int32(binary.BigEndian.Uint32(keyID[:]))
 	core := 1
 	if p.o.Plain {
 		core = 0
 	}
 	request := gamestream.LaunchRequest{
 		AppID: app.ID, Width: p.o.Width, Height: p.o.Height, FPS: p.o.FPS, Key: gamestream.SessionKey(l.key),
-		KeyID: int32(binary.BigEndian.Uint32(keyID[:])), Channels: 2, ChannelMask: 3, CoreVersion: core,
+		KeyID: l.keyID, Channels: p.o.AudioChannels, ChannelMask: audioMasks[p.o.AudioChannels], CoreVersion: core,
 	}
 	ctx, cancel := context.WithTimeout(ctx, launchTimeout)
 	defer cancel()

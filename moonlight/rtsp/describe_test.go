@@ -22,9 +22,9 @@ func TestDescribeGolden(t *testing.T) {
 		"a=x-nv-video[0].refPicInvalidation:1\n" +
 		"sprop-parameter-sets=AAAAAU\n" +
 		"a=rtpmap:98 AV1/90000\n" +
-		"a=fmtp:97 surround-params=642012453\n" +
+		"a=fmtp:97 surround-params=642014235\n" +
 		"a=fmtp:97 surround-params=660012345\n" +
-		"a=fmtp:97 surround-params=85301245673\n" +
+		"a=fmtp:97 surround-params=85301623457\n" +
 		"a=fmtp:97 surround-params=88001234567\n"
 	text, err := d.Append(nil)
 	if err != nil {
@@ -91,8 +91,9 @@ func TestParseDescribeRefuses(t *testing.T) {
 }
 
 func TestDescribeRefusesWhatClientsMisread(t *testing.T) {
-	normal, high := standardLayout(6, 4, 2, false), standardLayout(6, 6, 0, true)
-	broken := standardLayout(6, 4, 2, false)
+	layouts := StandardLayouts()
+	normal, high := layouts[0], layouts[1]
+	broken := StandardLayouts()[0]
 	broken.Mapping[5] = 6
 	for name, d := range map[string]*Describe{
 		"requested, not supported": {EncryptionSupported: EncryptControl, EncryptionRequested: EncryptAudio},

@@ -23,20 +23,15 @@ type SurroundLayout struct {
 	HighQuality bool
 }
 
-func standardLayout(channels, streams, coupled int, high bool) SurroundLayout {
-	mapping := make([]uint8, channels)
-	for i := range mapping {
-		mapping[i] = uint8(i)
-	}
-	return SurroundLayout{channels, streams, coupled, mapping, high}
-}
-
-// StandardLayouts returns 5.1 and 7.1 layouts with channels in the client's
-// order: coupled streams in normal quality, a stream per channel in high quality.
+// StandardLayouts returns layouts for 5.1 and 7.1: in normal quality left and
+// right share a stream, and the centre and LFE have one each, so that neither is
+// heard in the other; in high quality every channel has a stream.
 func StandardLayouts() []SurroundLayout {
 	return []SurroundLayout{
-		standardLayout(6, 4, 2, false), standardLayout(6, 6, 0, true),
-		standardLayout(8, 5, 3, false), standardLayout(8, 8, 0, true),
+		{6, 4, 2, []uint8{0, 1, 4, 5, 2, 3}, false},
+		{6, 6, 0, []uint8{0, 1, 2, 3, 4, 5}, true},
+		{8, 5, 3, []uint8{0, 1, 6, 7, 2, 3, 4, 5}, false},
+		{8, 8, 0, []uint8{0, 1, 2, 3, 4, 5, 6, 7}, true},
 	}
 }
 

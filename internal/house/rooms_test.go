@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/barcode", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/display",
+		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store",
 		"internal/web", "internal/wolflog", "moonlight",
@@ -21,6 +21,9 @@ var rooms = map[string][]string{
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
 	"e2e":              {"internal/demo"},
 	"internal/house":   {},
+
+	// What measures the whole.
+	"internal/bench": {"internal/evidence", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 
 	// The faces of the host, and the programs that look at it from outside.
 	"internal/web": {

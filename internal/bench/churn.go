@@ -1,0 +1,260 @@
+// Package bench measures a host as its users would see it: it starts kennel
+// serve and many clients as processes of their own, and counts.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+// ChurnOptions say how much.
+type ChurnOptions struct {
+	// Executable is the kennel program.
+	Executable string
+	// Sessions is how many sessions are opened, streamed and closed, at least 1.
+	Sessions int
+	// Parallel is how many clients do so at a time, 1 to 16.
+	Parallel int
+	// Port is the base of the host's ports.
+	Port int
+	// Progress, if set, is told after every session.
+	Progress func(done, failed int)
+}
+
+// Point is what kennel serve held at one moment, after garbage collection.
+type Point struct {
+	// Sessions is how many had been closed by then.
+	Sessions     int         `json:"sessions"`
+	RSS          int64       `json:"rss_bytes"`
+	Heap         int64       `json:"heap_bytes"`
+	Goroutines   int         `json:"goroutines"`
+	Files        meter.Value `json:"files"`
+	UnixSockets  meter.Value `json:"unix_sockets"`
+	LiveSessions int         `json:"live_sessions"`
+}
+
+// Churn is what came of it.
+type Churn struct {
+	Sessions int `json:"sessions"`
+	// Quit, Resumed and Vanished count what the clients did.
+	Quit     int `json:"quit"`
+	Resumed  int `json:"resumed"`
+	Vanished int `json:"vanished"`
+	// Failures are sessions that did not do what they should, in words.
+	Failures []string `json:"failures"`
+	// Receipts counts those with residue 0, Residue what the others name.
+	Receipts int      `json:"receipts"`
+	Residue  []string `json:"residue"`
+	// Before and After were measured without sessions.
+	Before Point `json:"before"`
+	After  Point `json:"after"`
+	// Left names what of the host's children was there at the end and not at
+	// the beginning.
+	Left []string `json:"left"`
+	// Points were measured on the way, while others streamed. RSS is the trend
+	// of memory over them, per session.
+	Points []Point     `json:"points"`
+	RSS    meter.Trend `json:"rss_trend"`
+	// Took is how long it all took.
+	Took time.Duration `json:"took_ns"`
+}
+
+// Sound reports that nothing rots: no failure, no residue, as many goroutines
+// and files at the end as at the beginning.
+func (c *Churn) Sound() bool {
+	return len(c.Failures) == 0 && len(c.Residue) == 0 && len(c.Left) == 0 && c.Receipts == c.Sessions &&
+		c.After.Goroutines <= c.Before.Goroutines && c.After.Files.N <= c.Before.Files.N && c.After.UnixSockets.N <= c.Before.UnixSockets.N
+}
+
+// churning is a run in progress.
+type churning struct {
+	o     ChurnOptions
+	host  *host
+	start time.Time
+
+	mu     sync.Mutex // covers what follows
+	next   int
+	done   int
+	ids    []string // of the sessions, as they ended
+	result Churn
+}
+
+// RunChurn opens and closes sessions, some at a time, whose clients in turn
+// quit, leave and resume, or vanish. A fresh host is started for it and ended.
+func RunChurn(ctx context.Context, o ChurnOptions) (*Churn, error) {
+	if o.Sessions < 1 || o.Parallel < 1 || o.Parallel > 16 {
+		return nil, evidence.Errorf(evidence.Invalid, "churn wants 1 session or more, and 1 to 16 clients at a time; not %d and %d", o.Sessions, o.Parallel)
+	}
+	h, err := startHost(ctx, o.Executable, o.Port)
+	if err != nil {
+		return nil, err
+	}
+	defer h.close()
+	c := &churning{o: o, host: h, start: time.Now(), result: Churn{Sessions: o.Sessions, Failures: []string{}, Residue: []string{}, Left: []string{}, Points: []Point{}}}
+	// What a host opens once, at its first sessions, is no growth.
+	clients, err := c.warmUp(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.result.Before, err = h.settled(ctx, 0); err != nil {
+		return nil, err
+	}
+	family := h.children()
+	var all sync.WaitGroup
+	for _, who := range clients {
+		all.Go(func() { c.work(ctx, who) })
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("churn: %w", ctx.Err())
+	}
+	if c.result.After, err = h.settled(ctx, o.Sessions); err != nil {
+		return nil, err
+	}
+	c.result.Left = beyond(family, h.children())
+	if err := c.count(ctx); err != nil {
+		return nil, err
+	}
+	c.result.Took = time.Since(c.start)
+	return &c.result, nil
+}
+
+// warmUp pairs the clients and lets each have one session.
+func (c *churning) warmUp(ctx context.Context) ([]client, error) {
+	var clients []client
+	for i := range c.o.Parallel {
+		dir := filepath.Join(c.host.dir, fmt.Sprintf("client-%d", i))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("make a client: %w", err)
+		}
+		id, err := c.host.pair(ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		clients = append(clients, client{id, dir})
+	}
+	var all sync.WaitGroup
+	errs := make(chan error, len(clients))
+	for _, who := range clients {
+		all.Go(func() { errs <- c.host.probe(ctx, who, "--seconds", "1") })
+	}
+	all.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return clients, nil
+}
+
+// work is one client's share, a session after the other.
+func (c *churning) work(ctx context.Context, who client) {
+	for {
+		c.mu.Lock()
+		n := c.next
+		c.next++
+		c.mu.Unlock()
+		if n >= c.o.Sessions || ctx.Err() != nil {
+			return
+		}
+		kind, err := c.session(ctx, who, n)
+		id, lookErr := c.host.last(ctx, who)
+		var point *Point
+		if n%5 == 4 {
+			if p, measureErr := c.host.measure(ctx, n+1); measureErr == nil {
+				point = &p
+			}
+		}
+		c.finish(kind, n, id, errors.Join(err, lookErr), point)
+	}
+}
+
+func (c *churning) finish(kind string, n int, id string, err error, point *Point) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done++
+	if id != "" {
+		c.ids = append(c.ids, id)
+	}
+	switch {
+	case err != nil:
+		c.result.Failures = append(c.result.Failures, fmt.Sprintf("session %d (%s): %v", n+1, kind, err))
+	case kind == "quit":
+		c.result.Quit++
+	case kind == "resume":
+		c.result.Resumed++
+	case kind == "vanish":
+		c.result.Vanished++
+	}
+	if point != nil {
+		c.result.Points = append(c.result.Points, *point)
+	}
+	if c.o.Progress != nil {
+		c.o.Progress(c.done, len(c.result.Failures))
+	}
+}
+
+// session runs one session; which way is decided by its number.
+func (c *churning) session(ctx context.Context, who client, n int) (kind string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	switch n % 3 {
+	case 0:
+		return "quit", c.host.probe(ctx, who, "--seconds", "1")
+	case 1:
+		if err := c.host.probe(ctx, who, "--seconds", "1", "--keep"); err != nil {
+			return "resume", err
+		}
+		return "resume", c.host.probe(ctx, who, "--seconds", "1")
+	}
+	return "vanish", c.host.vanish(ctx, who)
+}
+
+// count reads the receipts of the sessions that were churned.
+func (c *churning) count(ctx context.Context) error {
+	for _, id := range c.ids {
+		receipt, err := c.host.receipt(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(receipt.Residue) == 0 {
+			c.result.Receipts++
+		}
+		for _, what := range receipt.Residue {
+			c.result.Residue = append(c.result.Residue, id+": "+what)
+		}
+	}
+	values := make([]meter.Value, 0, len(c.result.Points))
+	for _, p := range c.result.Points {
+		values = append(values, meter.Exactly(p.RSS))
+	}
+	c.result.RSS = meter.TrendOf(values)
+	return nil
+}
+
+// beyond names the processes of the second list that are not in the first.
+func beyond(before, after []meter.Process) []string {
+	known := map[int]bool{}
+	for _, p := range before {
+		known[p.PID] = true
+	}
+	var more []string
+	// The spare worker is another one each time, but one.
+	if extra := len(after) - len(before); extra > 0 {
+		for _, p := range after {
+			if !known[p.PID] {
+				more = append(more, fmt.Sprintf("process %d (%s)", p.PID, p.Name))
+			}
+		}
+	}
+	return more
+}

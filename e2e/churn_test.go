@@ -29,7 +29,9 @@ func TestChurn(t *testing.T) {
 		t.Errorf("%v: %d of %d receipts with residue 0, failures %q, residue %q, left %q, before %+v, after %+v",
 			err, c.Receipts, sessions, c.Failures, c.Residue, c.Left, c.Before, c.After)
 	}
-	if c.RSS.Rising() {
+	// A short run cannot tell growth from noise, unless it is large: 50 KiB per
+	// session, and there are five to a point.
+	if grows := c.RSS.Low; grows > 5*50<<10 || (sessions >= 200 && c.RSS.Rising()) {
 		t.Errorf("memory grows: %+v", c.RSS)
 	}
 }

@@ -63,7 +63,7 @@ func TestEncoderDies(t *testing.T) {
 	frames := h.play(s, stream)
 	next(t, frames)
 	died := func(e evidence.Event) bool { return e.Fault == evidence.FaultEncoderDied }
-	for n := range maxRestarts {
+	for n := range 2 {
 		h.killEncoder(s)
 		h.await("death of the encoder", n+1, died)
 		for len(frames) > 0 { // of the dead one
@@ -77,9 +77,6 @@ func TestEncoderDies(t *testing.T) {
 		}
 		if n == 1 && s.Encoder() != "openh264enc" {
 			t.Errorf("then the next one is tried, not %s", s.Encoder())
-		}
-		if n == 1 {
-			break // the ladder has two rungs
 		}
 	}
 	h.killEncoder(s)

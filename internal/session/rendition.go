@@ -23,9 +23,6 @@ const (
 	// stalled is how long a running encoder may bring no frame: it sends at
 	// least five per second.
 	stalled = 3 * time.Second
-	// maxRestarts bounds the encoders of one rendition within restartWindow.
-	maxRestarts   = 4
-	restartWindow = 30 * time.Second
 )
 
 var (
@@ -42,6 +39,7 @@ type rendition struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	play    chan FrameSink // holds the sink once the client is there
+	frames  int            // of the present encoder; run's own
 
 	mu       sync.Mutex // covers what follows
 	encoding *media.Encoding
@@ -86,22 +84,19 @@ func (r *rendition) run(ctx context.Context) {
 	defer close(r.done)
 	s := r.session
 	s.trace.Began(evidence.StageVideoPipeline, "codec", "h264", "width", strconv.Itoa(r.stream.Width), "height", strconv.Itoa(r.stream.Height), "fps", strconv.Itoa(r.stream.FPS))
-	rungs, rung, failed := s.house.o.Encoders, 0, 0
+	steps := newLadder(s.house.o.Encoders)
 	var sink FrameSink
-	restarts := newBreaker(maxRestarts, restartWindow)
 	for ctx.Err() == nil {
-		err := r.encode(ctx, rungs[rung], &sink)
+		r.frames = 0
+		err := r.encode(ctx, steps.rung(), &sink)
 		if ctx.Err() != nil {
 			return
 		}
-		if failed++; failed > 1 || errors.Is(err, media.ErrEncoderMissing) {
-			rung, failed = rung+1, 0
-		}
-		if rung >= len(rungs) || !restarts.allow(time.Now()) {
+		if !steps.step(err, r.frames, time.Now()) {
 			s.End(evidence.EndEncoderDied, err.Error())
 			return
 		}
-		s.trace.Note(evidence.StageVideoPipeline, "next", rungs[rung], "because", err.Error())
+		s.trace.Note(evidence.StageVideoPipeline, "next", steps.rung(), "because", err.Error())
 	}
 }
 
@@ -177,6 +172,7 @@ func (r *rendition) relay(encoding *media.Encoding, sink FrameSink) error {
 			// Now the machine has time to warm up the next worker.
 			r.session.house.spares.replenish()
 		}
+		r.frames++
 		sink(&frame)
 	}
 }

@@ -204,23 +204,3 @@ func (s *Session) sinkLost(id uint32) {
 func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded)
 }
-
-// breaker allows n events per window, so that a broken encoder cannot flap.
-type breaker struct {
-	window time.Duration
-	times  []time.Time // ring of the last n events
-	next   int
-}
-
-func newBreaker(n int, window time.Duration) *breaker {
-	return &breaker{window: window, times: make([]time.Time, n)}
-}
-
-func (b *breaker) allow(now time.Time) bool {
-	if oldest := b.times[b.next]; !oldest.IsZero() && now.Sub(oldest) < b.window {
-		return false
-	}
-	b.times[b.next] = now
-	b.next = (b.next + 1) % len(b.times)
-	return true
-}

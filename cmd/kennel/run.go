@@ -135,7 +135,12 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 	for _, name := range c.Video.Encoders {
 		encoders = append(encoders, name+"enc")
 	}
+	audio := c.Audio.Server
+	if audio == config.AudioOff {
+		audio = ""
+	}
 	return session.Open(ctx, session.Options{
+		SoundServer: audio, Silent: c.Audio.Server == config.AudioOff,
 		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: filepath.Join(dir, "sessions"),
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,

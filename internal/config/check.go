@@ -41,6 +41,9 @@ func (c Config) check(found *problems) {
 	found.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
 	c.Limits.check(found)
 	c.Video.check(found)
+	if server := c.Audio.Server; server != "" && server != AudioOff {
+		found.absolute("audio.server", server)
+	}
 	found.oneOf("rtsp.encryption", c.RTSP.Encryption, EncryptionOptional, EncryptionOff)
 	c.Process.check(found)
 	if len(c.Apps) > maxApps {

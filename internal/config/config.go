@@ -27,6 +27,8 @@ type Config struct {
 	Limits Limits `toml:"limits"`
 	// Video is how pictures are encoded and sent.
 	Video Video `toml:"video"`
+	// Audio is where sessions have their sound from.
+	Audio Audio `toml:"audio"`
 	// RTSP is how sessions are negotiated.
 	RTSP RTSP `toml:"rtsp"`
 	// Process is how the processes of a session are held apart.
@@ -80,9 +82,19 @@ type Video struct {
 	FECPercent int `toml:"fec_percent"`
 	// BitrateMaxKbps caps the bit rate that clients ask for, in kbit/s; 0 means no cap.
 	BitrateMaxKbps int `toml:"bitrate_max_kbps"`
-	// Encryption of video packets: "optional" (as the client asks), "required" or "off".
+	// Encryption of video and audio packets: "optional" (as the client asks), "required" or "off".
 	Encryption string `toml:"encryption"`
 }
+
+// Audio is where sessions have their sound from.
+type Audio struct {
+	// Server is the absolute path of the pulseaudio that each session runs;
+	// empty for the one that is installed, "off" for sessions without sound.
+	Server string `toml:"server"`
+}
+
+// AudioOff is the Server of a host without sound.
+const AudioOff = "off"
 
 // RTSP is how sessions are negotiated.
 type RTSP struct {

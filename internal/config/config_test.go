@@ -50,6 +50,7 @@ func TestFullFile(t *testing.T) {
 			PairTimeout: Duration(90 * time.Second), StopTimeout: Duration(500 * time.Millisecond), Lease: Duration(time.Hour),
 		},
 		Video:   Video{Encoders: []string{EncoderOpenH264}, FECPercent: 10, BitrateMaxKbps: 20000, Encryption: EncryptionRequired},
+		Audio:   Audio{Server: AudioOff},
 		RTSP:    RTSP{Encryption: EncryptionOff},
 		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff, Isolation: IsolationRequired},
 		Apps: []App{

@@ -141,6 +141,8 @@ func (h *Host) checkAnnounce(a *rtsp.Announce) error {
 		return evidence.Errorf(evidence.Invalid, "the client wants a format that was not offered (format %d, hdr %t, 4:4:4 %t)", a.Format, a.HDR, a.Chroma444)
 	case h.o.Config.Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptVideo == 0:
 		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt video, which this host requires")
+	case h.o.Config.Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptAudio == 0:
+		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt audio, which this host requires")
 	}
 	return nil
 }

@@ -33,6 +33,10 @@ type Options struct {
 	Registry string
 	// Executable is the kennel program, MediaExecutable kennel-media.
 	Executable, MediaExecutable string
+	// SoundServer is the program of the sessions' sound servers; empty for the
+	// one that is installed. Silent gives sessions no sound.
+	SoundServer string
+	Silent      bool
 	// Cgroups allows a cgroup per session where the machine does.
 	Cgroups bool
 	// UIDFirst and UIDCount are the user ids for sessions and media workers of

@@ -23,10 +23,13 @@ const (
 // session without sound goes on. It waits for nothing, since apps may connect to
 // the socket before anybody serves it.
 func (s *Session) startSound() {
+	if s.house.o.Silent {
+		return
+	}
 	s.trace.Began(evidence.StageAudioSink)
 	channels := cmp.Or(s.request.Channels, 2)
 	server, err := sound.Open(sound.Options{
-		Dir: s.dir, Channels: channels, Credential: s.credential, Group: s.group, Env: s.markers(),
+		Executable: s.house.o.SoundServer, Dir: s.dir, Channels: channels, Credential: s.credential, Group: s.group, Env: s.markers(),
 	})
 	if err != nil {
 		fault := evidence.FaultSoundStart

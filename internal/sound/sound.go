@@ -33,6 +33,8 @@ var ErrMissing = errors.New("pulseaudio is not installed: sessions have no sound
 
 // Options are what a sound server is made of.
 type Options struct {
+	// Executable is the server's program; empty for the one that is installed.
+	Executable string
 	// Dir is the session's own runtime directory.
 	Dir string
 	// Channels of the sink: 2, 6 or 8.
@@ -55,13 +57,24 @@ type Server struct {
 // searchPath is where the program is looked for.
 var searchPath = []string{"/usr/bin", "/usr/local/bin", "/bin"}
 
-// Find returns the path of the sound server's program, or ErrMissing.
-func Find() (string, error) {
-	for _, dir := range searchPath {
-		path := filepath.Join(dir, program)
+// Find returns the path of the sound server that is installed, or ErrMissing.
+func Find() (string, error) { return find("") }
+
+func find(wanted string) (string, error) {
+	candidates := []string{wanted}
+	if wanted == "" {
+		candidates = candidates[:0]
+		for _, dir := range searchPath {
+			candidates = append(candidates, filepath.Join(dir, program))
+		}
+	}
+	for _, path := range candidates {
 		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
 			return path, nil
 		}
+	}
+	if wanted != "" {
+		return "", fmt.Errorf("%s is not there: %w", wanted, ErrMissing)
 	}
 	return "", ErrMissing
 }
@@ -77,7 +90,7 @@ var channelMaps = map[int]string{
 // Open makes the socket; nobody serves it yet. The error is ErrMissing where
 // no server is installed.
 func Open(o Options) (*Server, error) {
-	executable, err := Find()
+	executable, err := find(o.Executable)
 	if err != nil {
 		return nil, err
 	}

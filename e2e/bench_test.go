@@ -88,3 +88,41 @@ func cpu(tb testing.TB, pid int) time.Duration {
 	}
 	return time.Duration(ticks) * time.Second / 100
 }
+
+// BenchmarkFailover kills the encoder of one stream 20 times and reports how
+// long the client went without a picture, as a median and a worst.
+func BenchmarkFailover(b *testing.B) {
+	const kills = 20
+	s := startServer(b, "")
+	me := b.TempDir()
+	s.pair(me, "1234")
+	var gaps []float64
+	for b.Loop() {
+		stream := s.background(me, "--seconds", "35", "--keys", "0", "--mode", "1280x720x60")
+		live := s.streaming()
+		for range kills {
+			// Steady again, and the next spare warm.
+			frames := live.Network.Frames
+			waitFor(b, "pictures after the failover", func() bool {
+				all, err := s.api.Sessions(b.Context(), false)
+				if err != nil || len(all) != 1 {
+					return false
+				}
+				live = all[0]
+				return live.Network.Frames >= frames+60
+			})
+			kill(b, process(b, live, "kennel-media"))
+		}
+		<-stream.done
+		if stream.err != nil {
+			b.Fatalf("the client did not survive: %v\n%s", stream.err, stream.stderr)
+		}
+		for _, gap := range stream.report.Frames.Gaps[:kills] {
+			gaps = append(gaps, float64(gap)/1e6)
+		}
+	}
+	slices.Sort(gaps)
+	b.ReportMetric(gaps[len(gaps)/2], "gap-p50-ms")
+	b.ReportMetric(gaps[len(gaps)-1], "gap-max-ms")
+	b.ReportMetric(0, "ns/op")
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/probe"
 	"github.com/kennel-stream/kennel/internal/web"
 )
@@ -46,12 +47,13 @@ func (s *server) streaming() web.Session {
 	return found
 }
 
-// process finds the process of a session whose command line holds a word.
+// process finds the process of a session whose command line holds a word. Of
+// the media workers it is the one for video.
 func process(t testing.TB, session web.Session, word string) int {
 	t.Helper()
 	for _, pid := range session.Processes {
 		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if strings.Contains(string(cmdline), word) {
+		if strings.Contains(string(cmdline), word) && !strings.Contains(string(cmdline), media.AudioArgument) {
 			return pid
 		}
 	}

@@ -217,6 +217,7 @@ func (s *stream) finish() {
 	}
 	f.Packets, f.Recovered, f.Duplicates = stats.Packets, stats.Recovered, stats.Duplicates
 	f.Refused = stats.Malformed + stats.Unauthentic
+	f.Gaps = longest(o.intervals, 32)
 	f.Interval, f.HostLatency = spread(o.intervals), spread(slices.Clone(o.hostLatency))
 	o.code.Latency = spread(o.latency)
 	r.Barcode = o.code

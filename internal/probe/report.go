@@ -48,6 +48,18 @@ func spread(samples []time.Duration) Spread {
 	return Spread{Count: len(samples), P50: at(50), P95: at(95), P99: at(99), Max: Millis(samples[len(samples)-1])}
 }
 
+// longest returns the n longest samples, longest first.
+func longest(samples []time.Duration, n int) []Millis {
+	sorted := slices.Clone(samples)
+	slices.Sort(sorted)
+	slices.Reverse(sorted)
+	all := make([]Millis, 0, n)
+	for _, d := range sorted[:min(n, len(sorted))] {
+		all = append(all, Millis(d))
+	}
+	return all
+}
+
 // Timing is measured from the launch request. Zero: it did not come to that.
 type Timing struct {
 	LaunchAnswered Millis `json:"launch_answered_ms"`
@@ -78,6 +90,8 @@ type Frames struct {
 	Refused    uint64 `json:"refused"`
 	// Interval is from one whole frame to the next.
 	Interval Spread `json:"interval"`
+	// Gaps are the longest intervals, at most 32, longest first.
+	Gaps []Millis `json:"gaps_ms"`
 	// HostLatency is what the host says that a frame took it.
 	HostLatency Spread `json:"host_latency"`
 }

@@ -64,7 +64,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	if r.store, err = store.Open(ctx, dir); err != nil {
 		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
-	if _, err := r.store.EndOpenSessions(ctx, time.Now(), string(evidence.EndShutdown)); err != nil {
+	if _, err := r.store.EndOpenSessions(ctx, time.Now(), string(evidence.EndServeDied)); err != nil {
 		return nil, err
 	}
 	identity, err := hostIdentity(r.store)

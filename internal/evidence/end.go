@@ -30,11 +30,13 @@ const (
 	EndReplaced End = "replaced"
 	// EndShutdown: the host is stopping.
 	EndShutdown End = "host-shutdown"
+	// EndServeDied: kennel serve itself died, and its next start ended what was left.
+	EndServeDied End = "host-died"
 )
 
 var ends = []End{
 	EndClientQuit, EndClientGone, EndNeverConnected, EndAppExited, EndAppCrashed, EndDisplayDied,
-	EndEncoderDied, EndLaunchFailed, EndStopped, EndReplaced, EndShutdown,
+	EndEncoderDied, EndLaunchFailed, EndStopped, EndReplaced, EndShutdown, EndServeDied,
 }
 
 // Ends returns every end.

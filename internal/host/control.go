@@ -112,6 +112,7 @@ func (c *controlLink) input(payload []byte) {
 		c.host.floods.add("input packet refused", c.link.session.ID())
 		return
 	}
+	c.link.session.Touch()
 	handled, err := forward(in, c.link.session.Display())
 	switch {
 	case err != nil:

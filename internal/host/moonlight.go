@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
@@ -197,7 +200,21 @@ func statusOf(err error) error {
 	if _, ok := errors.AsType[*evidence.Error](err); !ok {
 		return err
 	}
-	return &gamestream.StatusError{Code: evidence.KindOf(err).XMLStatus(), Message: err.Error()}
+	return &gamestream.StatusError{Code: evidence.KindOf(err).XMLStatus(), Message: sentence(err.Error())}
+}
+
+// sentence makes an error what a player reads: it begins with a capital and
+// ends with a full stop.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
 }
 
 // isAddress reports whether a Host header is the address of a link.

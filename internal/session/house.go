@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/app"
@@ -100,6 +101,8 @@ type House struct {
 	receiptDelay time.Duration
 	// plant is what a test leaves behind in the middle of a teardown.
 	plant func(*Session)
+
+	refused atomic.Int64
 
 	mu       sync.Mutex // covers what follows
 	sessions map[string]*Session
@@ -240,10 +243,44 @@ func (h *House) register(s *Session) error {
 		}
 	}
 	if n := len(h.sessions); h.o.MaxSessions > 0 && n >= h.o.MaxSessions {
-		return evidence.Errorf(evidence.Full, "this host is full: %d of %d sessions are running", n, h.o.MaxSessions)
+		return h.full(n)
 	}
 	h.sessions[s.id] = s
+	if len(h.sessions) == h.o.MaxSessions {
+		h.o.Log.Warn("the last place of the host is taken: further launches will be refused", "sessions", h.o.MaxSessions)
+	}
 	return nil
+}
+
+// full is the refusal that a player reads. The caller holds mu.
+func (h *House) full(n int) error {
+	var oldest *Session
+	for _, s := range h.sessions {
+		if oldest == nil || s.id < oldest.id {
+			oldest = s
+		}
+	}
+	state := "has been idle for " + inWords(oldest.Idle())
+	if idle := oldest.Idle(); idle < time.Minute {
+		state = "has been running for " + inWords(time.Since(oldest.started))
+	}
+	h.refused.Add(1)
+	h.o.Log.Warn("a launch was refused: the host is full", "sessions", n)
+	return evidence.Errorf(evidence.Full, "this host is full: %d of %d sessions are running. The oldest, %s, %s", n, h.o.MaxSessions, oldest.request.App.Title, state)
+}
+
+// Refused counts the launches that were refused for want of room.
+func (h *House) Refused() int64 { return h.refused.Load() }
+
+// inWords is a duration as a player says it.
+func inWords(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+	return fmt.Sprintf("%d h", int(d.Hours()))
 }
 
 func (h *House) unregister(s *Session) {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,14 +152,14 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestConcurrentLaunchesDoNotOvershoot: three of ten start.
+// TestConcurrentLaunchesDoNotOvershoot: three of fifty start.
 func TestConcurrentLaunchesDoNotOvershoot(t *testing.T) {
 	h := open(t, options(t))
 	var wait sync.WaitGroup
-	results := make(chan error, 10)
-	for i := range 10 {
+	results := make(chan error, 50)
+	for i := range 50 {
 		wait.Go(func() {
-			_, err := h.Launch(t.Context(), request(string(rune('a'+i)), demo()))
+			_, err := h.Launch(t.Context(), request(fmt.Sprint(i), demo()))
 			results <- err
 		})
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/app"
@@ -74,6 +75,7 @@ type Session struct {
 	house   *House
 	request Request
 	started time.Time
+	touched atomic.Int64 // when the player last did something, Unix nanoseconds
 	trace   *evidence.Trace
 
 	// Set by launch before the session is handed out, then constant.
@@ -120,6 +122,18 @@ func (s *Session) Display() *display.Display { return s.display }
 
 // Started is when the session was requested.
 func (s *Session) Started() time.Time { return s.started }
+
+// Touch notes that the player did something.
+func (s *Session) Touch() { s.touched.Store(time.Now().UnixNano()) }
+
+// Idle is how long the player has done nothing.
+func (s *Session) Idle() time.Duration {
+	since := s.started
+	if at := s.touched.Load(); at > 0 {
+		since = time.Unix(0, at)
+	}
+	return time.Since(since)
+}
 
 // Ending is closed once it is decided that the session ends.
 func (s *Session) Ending() <-chan struct{} { return s.ending }

@@ -66,12 +66,12 @@ func (f *fixture) run(t *testing.T, spec Spec) Result {
 func TestAppSeesItsSessionAndNothingElse(t *testing.T) {
 	f := newFixture(t)
 	t.Setenv("KENNEL_HOST_SECRET", "hidden")
-	spec := script(`echo "$WAYLAND_DISPLAY $XDG_RUNTIME_DIR $KENNEL_SESSION $EXTRA $PWD $KENNEL_HOST_SECRET"; exit 3`)
-	spec.Runner.Env = []string{"EXTRA=given"}
+	spec := script(`echo "$WAYLAND_DISPLAY $XDG_RUNTIME_DIR $KENNEL_SESSION $EXTRA $XKB_DEFAULT_LAYOUT $PWD $KENNEL_HOST_SECRET"; exit 3`)
+	spec.Runner.Env = []string{"EXTRA=given", "XKB_DEFAULT_LAYOUT=de"}
 	if r := f.run(t, spec); r.Exit.Code != 3 || r.Clean() {
 		t.Errorf("result = %v", r)
 	}
-	want := fmt.Sprintf("wayland-1 %s s1 given %s ", f.place.RuntimeDir, f.place.Home)
+	want := fmt.Sprintf("wayland-1 %s s1 given de %s ", f.place.RuntimeDir, f.place.Home)
 	if got := f.output.Tail("app"); !slices.Equal(got, []string{want}) {
 		t.Errorf("output = %q, want %q", got, want)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -241,8 +242,24 @@ func environment(spec Spec, place Place, u appUser) []string {
 		process.SessionMarker + "=" + place.Session,
 		process.InstanceMarker + "=" + place.Instance,
 	}
-	env = append(env, place.Env...)
-	return append(env, spec.Runner.Env...)
+	return lastOfEach(slices.Concat(env, place.Env, spec.Runner.Env))
+}
+
+// lastOfEach leaves one entry of each name: programs heed the first one, the
+// configuration comes last.
+func lastOfEach(env []string) []string {
+	at := map[string]int{}
+	kept := env[:0]
+	for _, entry := range env {
+		name, _, _ := strings.Cut(entry, "=")
+		if i, ok := at[name]; ok {
+			kept[i] = entry
+			continue
+		}
+		at[name] = len(kept)
+		kept = append(kept, entry)
+	}
+	return kept
 }
 
 func language() string {

@@ -108,8 +108,8 @@ func (s *stream) finishSound() {
 // judgeSound holds the demo app's tones to their channels.
 func (s *stream) judgeSound() {
 	r := s.prober.report
-	if r.Barcode.Seen == 0 {
-		return // not the demo app, as far as can be seen
+	if r.Barcode.Seen == 0 || r.Resumed {
+		return // not the demo app, as far as can be seen; or it plays to another layout
 	}
 	for _, c := range r.Audio.PerChannel {
 		if c.ToneHz != 0 && !c.Right {

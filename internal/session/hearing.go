@@ -60,7 +60,7 @@ func (h *hearing) run(ctx context.Context) {
 	restarts := newBreaker(maxSoundRestarts, soundRestartWindow)
 	for ctx.Err() == nil {
 		err := h.encode(ctx, &sink)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || s.isEnding() {
 			return
 		}
 		fault, known := errors.AsType[media.Fault](err)
@@ -88,8 +88,8 @@ func (h *hearing) encode(ctx context.Context, sink *SoundSink) error {
 	err = h.drive(ctx, w, sink)
 	exit := w.Kill()
 	fault := evidence.FaultAudioDied
-	if ctx.Err() != nil {
-		fault = ""
+	if ctx.Err() != nil || s.isEnding() {
+		fault = "" // the teardown kills the whole session
 	}
 	s.trace.Exited(evidence.StageAudioPipeline, fault, "process", "audio", "how", exit.String(), "error", err.Error(), "last", s.lastLine("audio"))
 	return err

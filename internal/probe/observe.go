@@ -101,6 +101,10 @@ func (s *stream) picture(p *media.Picture) {
 	}
 	o.picture.width, o.picture.height = p.Width, p.Height
 	o.picture.data = append(o.picture.data[:0], p.Data...)
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
 	reading, err := barcode.Read(p.Y(), p.Width, p.Width, p.Height)
 	if err != nil {
 		if errors.Is(err, barcode.ErrDamaged) {

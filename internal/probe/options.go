@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"context"
 	"time"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// PacketSize is that of video packets; 0 for 1024, as clients use outside
 	// of private networks.
 	PacketSize int
+	// Script drives the stream from the first decoded picture on, instead of
+	// Keys. The stream ends when it returns, and Duration is its limit.
+	Script func(context.Context, *Pilot) error
 }
 
 func (o *Options) fill() {

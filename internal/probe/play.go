@@ -66,13 +66,15 @@ type stream struct {
 
 	mu   sync.Mutex // covers what follows
 	seen observations
-	echo chan int // how many keys the app has seen, newest value
+	echo chan int      // how many keys the app has seen, newest value
+	news chan struct{} // for the pilot; one entry: a picture came
 }
 
 func (p *prober) open(ctx context.Context, addr netip.Addr, l launched, n negotiated, dec decoder) (*stream, error) {
 	s := &stream{
 		prober: p, l: l, n: n, addr: addr, decoder: dec, units: make(chan unit, maxQueuedPictures),
 		firstPicture: make(chan struct{}), echo: make(chan int, 1),
+		news: make(chan struct{}, 1),
 	}
 	var err error
 	config := rtp.VideoReceiverConfig{PacketSize: n.packetSize, Frame: s.frame, Lost: s.lost}
@@ -137,6 +139,7 @@ func (s *stream) run(ctx context.Context) error {
 	work.Go(func() { s.decode(ctx) })
 	work.Go(func() { s.hear(ctx) })
 	work.Go(func() { s.decodeSound(ctx) })
+	flown := make(chan error, 1)
 	end := time.NewTimer(s.prober.o.Duration + firstPacket + firstFrame)
 	defer end.Stop()
 	for first := s.firstPicture; ; {
@@ -144,12 +147,21 @@ func (s *stream) run(ctx context.Context) error {
 		case <-first:
 			first = nil
 			end.Reset(s.prober.o.Duration)
+			if s.prober.o.Script != nil {
+				work.Go(func() { flown <- s.fly(ctx) })
+				continue
+			}
 			work.Go(func() { s.press(ctx) })
+		case err := <-flown:
+			return err
 		case err := <-received:
 			return err
 		case <-end.C:
 			if first != nil {
 				return evidence.Errorf(evidence.Unavailable, "no picture of %s could be decoded", s.prober.report.Host)
+			}
+			if s.prober.o.Script != nil {
+				return evidence.Errorf(evidence.Deadline, "the script did not end within %s", s.prober.o.Duration)
 			}
 			return nil
 		case <-s.control.gone:

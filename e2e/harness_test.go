@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/probe"
+	"github.com/kennel-stream/kennel/internal/store"
 	"github.com/kennel-stream/kennel/internal/web"
 )
 
@@ -238,4 +240,18 @@ func waitFor(t testing.TB, what string, condition func() bool) {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
+}
+
+// clientID is the id of an identity, as the host knows it.
+func clientID(t testing.TB, identity string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(identity, "client.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil {
+		t.Fatalf("no certificate in %s", identity)
+	}
+	return store.ClientID(block.Bytes)
 }

@@ -90,14 +90,18 @@ func ownPaths(own string) map[string]string {
 
 // readPIDs reads a cgroup.procs file. Zombies may be listed and are left out:
 // they hold nothing, and their parent reaps them.
+//
+// This process is left out: on cgroup v1 its spawning thread is in a child's
+// group while it forks, and the kernel then lists the whole process.
 func readPIDs(file string) ([]int, error) {
+	self := os.Getpid()
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	var pids []int
 	for _, field := range strings.Fields(string(raw)) {
-		if pid, err := strconv.Atoi(field); err == nil && pid > 0 && !zombie(pid) {
+		if pid, err := strconv.Atoi(field); err == nil && pid > 0 && pid != self && !zombie(pid) {
 			pids = append(pids, pid)
 		}
 	}

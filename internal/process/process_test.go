@@ -231,6 +231,55 @@ func TestGroupKillsTheWholeFamily(t *testing.T) {
 	}
 }
 
+// TestGroupNeverHoldsItsParent: whoever lists or kills a group while children
+// are born in it must not find, or kill, the process that forks them.
+func TestGroupNeverHoldsItsParent(t *testing.T) {
+	for kind, gs := range groups(t) {
+		t.Run(kind, func(t *testing.T) {
+			s := newSpawner(t)
+			g, err := gs.Create("busy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var born []*Process
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for range 40 {
+					spec := shell("exit 0")
+					spec.Group = g
+					if p, err := s.Start(context.Background(), spec); err == nil {
+						born = append(born, p)
+					}
+				}
+			}()
+			for running := true; running; {
+				select {
+				case <-done:
+					running = false
+				default:
+				}
+				if pids, err := g.PIDs(); err != nil || slices.Contains(pids, os.Getpid()) {
+					t.Fatalf("the group holds %v, of which %d forks: %v", pids, os.Getpid(), err)
+				}
+			}
+			if len(born) != 40 {
+				t.Errorf("%d of 40 children were born", len(born))
+			}
+			for _, p := range born {
+				p.Exit()
+			}
+			// It kills itself here where it is listed.
+			if err := g.Kill(deadline(t)); err != nil {
+				t.Error(err)
+			}
+			if err := g.Remove(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestSweepFindsWhatACrashLeft(t *testing.T) {
 	for kind, gs := range groups(t) {
 		t.Run(kind, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 var example = Reading{
-	Frame: 1234567, MonotonicNanos: 987654321012345, KeysDown: 20, KeysUp: 19, LastKey: 30, Modifiers: 5,
+	Frame: 1234567, MonotonicNanos: 987654321012345, KeysDown: 20, KeysUp: 19, LastKey: 30, Modifiers: 5, Flash: true,
 	Buttons: 7, LastButton: 0x110, Motions: 65535, Axes: 3, PointerX: 640, PointerY: 360, SessionTag: SessionTag("s1"),
 	Width: 1280, Height: 720,
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/pulse"
 )
 
 // ErrNoEncoder means that a machine has GStreamer but none of the encoders.
@@ -32,6 +34,7 @@ func Check(w io.Writer) error {
 	for _, r := range media.Decoders("h264") {
 		line(w, "decoder", r, tryDecoder(r))
 	}
+	line(w, "encoder", media.Rung{Codec: "opus", Element: "libopus"}, tryOpus())
 	if works == 0 {
 		return fmt.Errorf("%w: %s", ErrNoEncoder, missing(media.Encoders("h264")))
 	}
@@ -59,6 +62,19 @@ func tryEncoder(r media.Rung) error {
 	}
 	defer e.close()
 	return e.warmUp()
+}
+
+func tryOpus() error {
+	if err := loadOpus(); err != nil {
+		return err
+	}
+	spec := media.OpusSpec{Channels: 2, Streams: 1, Coupled: 1, Mapping: [media.MaxAudioChannels]uint8{0, 1}, Duration: 5 * time.Millisecond, BitrateKbps: 128}
+	e, err := newOpusEncoder(&spec)
+	if err != nil {
+		return err
+	}
+	_, err = e.encode(make([]byte, spec.Samples()*spec.Channels*pulse.SampleBytes))
+	return err
 }
 
 func tryDecoder(r media.Rung) error {

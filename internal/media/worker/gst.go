@@ -9,8 +9,8 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// ErrMissing means that a library of GStreamer is not installed.
-var ErrMissing = errors.New("GStreamer is not installed")
+// ErrMissing means that a library, of GStreamer or for Opus, is not installed.
+var ErrMissing = errors.New("a library is missing")
 
 // library is a shared object, the Debian package that brings it, and the
 // functions used of it. Symbols of GLib are found through GStreamer's handle.
@@ -102,7 +102,7 @@ func (l *library) open() error {
 	}
 	for name, address := range l.symbols {
 		if *address, err = purego.Dlsym(handle, name); err != nil {
-			return fmt.Errorf("%w: %s has no %s, GStreamer 1.20 or newer is needed: %w", ErrMissing, l.soname, name, err)
+			return fmt.Errorf("%w: %s has no %s, the package %s is too old (GStreamer 1.20 and libopus 1.3 will do): %w", ErrMissing, l.soname, name, l.debian, err)
 		}
 	}
 	return nil

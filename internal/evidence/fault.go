@@ -56,6 +56,8 @@ const (
 	FaultDecoderMissing  FaultID = "kennel-decoder-missing"
 	FaultDecoderError    FaultID = "kennel-decoder-error"
 	FaultMediaRequest    FaultID = "kennel-media-request"
+	FaultRuntimeDir      FaultID = "kennel-runtime-dir"
+	FaultCanary          FaultID = "kennel-canary"
 	FaultSoundMissing    FaultID = "kennel-sound-missing"
 	FaultSoundStart      FaultID = "kennel-sound-start"
 	FaultSoundDied       FaultID = "kennel-sound-died"
@@ -91,6 +93,8 @@ var catalogue = []Fault{
 	{FaultDecoderMissing, StageVideoPipeline, Critical, "no decoder for the codec is installed", nil, "install gstreamer1.0-libav (avdec_h264) or gstreamer1.0-plugins-bad (openh264dec)"},
 	{FaultDecoderError, StageVideoPipeline, Critical, "the decoder could not be started or failed for good", []FaultID{FaultDecoderMissing}, "run kennel-media --check"},
 	{FaultMediaRequest, StageVideoPipeline, Critical, "a media process was asked for what it cannot do", nil, "install kennel and kennel-media of one release"},
+	{FaultRuntimeDir, StageLaunch, Critical, "the session's directory, user or control group could not be made", nil, "make the runtime directory writable (/run/kennel for root, $XDG_RUNTIME_DIR otherwise), and see that its disk is not full"},
+	{FaultCanary, StageStreaming, Critical, "the host's own test session brought no picture", nil, "run kennel serve --check, and read the host's log"},
 	{FaultSoundMissing, StageAudioSink, Warning, "no sound server is installed: the session goes on without sound", nil, "install pulseaudio (apt install pulseaudio)"},
 	{FaultSoundStart, StageAudioSink, Warning, "the session's sound server could not be started: the session goes on without sound", nil, "read the sound server's lines in the session's output"},
 	{FaultSoundDied, StageAudioSink, Warning, "the session's sound server ended and was replaced: the app may stay silent", nil, "start the app again when it stays silent; read the sound server's lines in the session's output"},

@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 
 	// A session and what it is made of.
 	"internal/session": {
-		"internal/app", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
+		"internal/app", "internal/barcode", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
 		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
 	"internal/diagnosis": {"internal/evidence", "internal/store", "internal/wolflog"},

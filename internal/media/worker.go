@@ -126,6 +126,8 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 		Name: "media", Path: o.Executable, Args: args, ByDescriptor: o.Credential != nil, Env: env, Dir: "/",
 		Files: files, Stdout: o.Stderr, Stderr: o.Stderr, Credential: o.Credential, Group: o.Group,
 	})
+	// Or the end of a worker that dies at once would not be noticed.
+	_ = child.Close()
 	if err != nil {
 		_ = conn.Close()
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,6 +94,7 @@ type House struct {
 
 	stopReaper context.CancelFunc
 
+	health      *health
 	books       *books
 	receipts    sync.WaitGroup  // of the receipts that wait
 	ending      context.Context // ends when those are to be written at once
@@ -106,6 +108,7 @@ type House struct {
 
 	mu       sync.Mutex // covers what follows
 	sessions map[string]*Session
+	canaries map[string]*Session // not the players', at most one
 	closing  bool
 }
 
@@ -126,8 +129,8 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &House{
 		o: o, spawner: spawner, groups: groups, runner: runner,
-		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{},
-		books: newBooks(), receiptDelay: receiptDelay,
+		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
+		books: newBooks(), health: newHealth(), receiptDelay: receiptDelay,
 	}
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))
 	if err := spawner.Adopt(reaper); err != nil {
@@ -229,6 +232,14 @@ func (h *House) Sessions() []*Session {
 	return all
 }
 
+// everybody lists the sessions with the canary's.
+func (h *House) everybody() []*Session {
+	all := h.Sessions()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append(all, slices.Collect(maps.Values(h.canaries))...)
+}
+
 // register takes a place for a session, so that concurrent launches cannot
 // overshoot the limit.
 func (h *House) register(s *Session) error {
@@ -236,6 +247,10 @@ func (h *House) register(s *Session) error {
 	defer h.mu.Unlock()
 	if h.closing {
 		return evidence.Errorf(evidence.Unavailable, "this host is shutting down")
+	}
+	if s.request.Client == canaryClient {
+		h.canaries[s.id] = s
+		return nil
 	}
 	for _, other := range h.sessions {
 		if other.request.Client == s.request.Client {
@@ -287,6 +302,7 @@ func (h *House) unregister(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sessions, s.id)
+	delete(h.canaries, s.id)
 }
 
 // Close ends every session with the given reason, then every child, and
@@ -296,10 +312,10 @@ func (h *House) Close(ctx context.Context, end evidence.End) error {
 	h.closing = true
 	h.mu.Unlock()
 	var errs []error
-	for _, s := range h.Sessions() {
+	for _, s := range h.everybody() {
 		s.End(end, "")
 	}
-	for _, s := range h.Sessions() {
+	for _, s := range h.everybody() {
 		select {
 		case <-s.Done():
 		case <-ctx.Done():

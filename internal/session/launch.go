@@ -24,6 +24,13 @@ const waylandSocket = "wayland-1"
 // both run, or with an error that says, in words for the player, what failed;
 // then nothing is left. ctx bounds the wait for the answer.
 func (h *House) Launch(ctx context.Context, request Request) (*Session, error) {
+	if err := h.sick(); err != nil {
+		return nil, err
+	}
+	return h.start(ctx, request, h.o.Event)
+}
+
+func (h *House) start(ctx context.Context, request Request, events evidence.Sink) (*Session, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("make a session id: %w", err)
@@ -32,7 +39,7 @@ func (h *House) Launch(ctx context.Context, request Request) (*Session, error) {
 		id: id.String(), house: h, request: request, started: time.Now(), state: Launching,
 		ending: make(chan struct{}), done: make(chan struct{}),
 	}
-	s.trace = evidence.NewTrace(s.id, h.o.Event)
+	s.trace = evidence.NewTrace(s.id, events)
 	if err := request.App.Validate(); err != nil {
 		return nil, err
 	}
@@ -89,14 +96,14 @@ func (s *Session) settle() (err error) {
 		return err
 	}
 	if s.group, err = h.groups.Create(s.id); err != nil {
-		return fmt.Errorf("start session: %w", err)
+		return evidence.Errorf(evidence.Unavailable, "start session: %w", err).WithFault(evidence.FaultRuntimeDir)
 	}
 	// The last twelve digits are random, and short enough for a socket's path.
 	s.dir = filepath.Join(h.o.RuntimeDir, s.id[24:])
 	s.home = filepath.Join(s.dir, "home")
 	for _, dir := range []string{s.dir, s.home, filepath.Join(s.dir, "tmp")} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			return fmt.Errorf("start session: %w", err)
+			return evidence.Errorf(evidence.Unavailable, "start session: %w", err).WithFault(evidence.FaultRuntimeDir)
 		}
 		if c := s.credential; c != nil {
 			if err := os.Chown(dir, int(c.UID), int(c.GID)); err != nil {

@@ -146,7 +146,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		r.Serve = own()
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked
-		if h.o.Receipt != nil {
+		if h.o.Receipt != nil && s.request.Client != canaryClient {
 			h.o.Receipt(r)
 		}
 	})
@@ -213,11 +213,11 @@ func (b *books) compare(h *House) (more []string, checked bool) {
 // spare worker stands ready. Files of the database and sockets of the network
 // come and go with clients.
 func (h *House) quietFiles() (map[string]int, bool) {
-	if len(h.Sessions()) > 0 || !h.spares.rest() {
+	if len(h.everybody()) > 0 || !h.spares.rest() {
 		return nil, false
 	}
 	files, err := meter.Live.Targets(os.Getpid())
-	if err != nil || len(h.Sessions()) > 0 || !h.spares.rest() {
+	if err != nil || len(h.everybody()) > 0 || !h.spares.rest() {
 		return nil, false
 	}
 	maps.DeleteFunc(files, func(target string, _ int) bool {

@@ -1,0 +1,115 @@
+package session
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+func TestCanary(t *testing.T) {
+	h := open(t, options(t))
+	if !h.Health().At.IsZero() {
+		t.Error("health is known before the first canary")
+	}
+	got := h.Canary(t.Context())
+	if !got.OK || got.Fault != "" || got.Failures != 0 || got.Took <= 0 || h.Health().At != got.At {
+		t.Fatalf("health = %+v", got)
+	}
+	if len(h.seen()) != 0 || len(h.everybody()) != 0 {
+		t.Errorf("the canary left %d events and %d sessions", len(h.seen()), len(h.everybody()))
+	}
+	// It takes no player's place.
+	for _, client := range []string{"a", "b", "c"} {
+		h.launch(request(client, demo()))
+	}
+	if got := h.Canary(t.Context()); !got.OK {
+		t.Errorf("on a full host: %+v", got)
+	}
+}
+
+// TestCanaryFinds each thing that is missing, by its name.
+func TestCanaryFinds(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*testing.T, *Options)
+		fault evidence.FaultID
+	}{
+		{"encoder element missing", func(_ *testing.T, o *Options) { o.Encoders = []string{"nosuchenc"} }, evidence.FaultEncoderMissing},
+		{"media binary broken", func(_ *testing.T, o *Options) { o.MediaExecutable = "/bin/false" }, evidence.FaultMediaStart},
+		{"display binary missing", func(_ *testing.T, o *Options) { o.Executable += "-gone" }, evidence.FaultDisplayStart},
+		{"no room for shared memory", withoutRoom, evidence.FaultDisplayStart},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := options(t)
+			tt.spoil(t, &o)
+			h := open(t, o)
+			got := h.Canary(t.Context())
+			if got.OK || got.Fault != tt.fault || got.Cure == "" || got.Failures != 1 {
+				t.Errorf("health = %+v, want %s", got, tt.fault)
+			}
+			if h.Canary(t.Context()).Failures != 2 {
+				t.Error("failures in a row are not counted")
+			}
+			_, err := h.Launch(t.Context(), request("a", demo()))
+			if evidence.FaultOf(err) != tt.fault || evidence.KindOf(err) != evidence.Unavailable || !strings.Contains(err.Error(), "cannot stream") {
+				t.Errorf("a launch says %v", err)
+			}
+		})
+	}
+}
+
+// withoutRoom starts displays that may not make a file larger than 64 KiB,
+// which is how a machine without memory to share behaves.
+func withoutRoom(t *testing.T, o *Options) {
+	t.Helper()
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Skip("needs prlimit (Debian package util-linux)")
+	}
+	script := filepath.Join(filepath.Dir(o.RuntimeDir), "kennel")
+	text := "#!/bin/sh\n[ \"$1\" = confine ] && exec " + o.Executable + " \"$@\"\nexec " + prlimit + " --fsize=65536 " + o.Executable + " \"$@\"\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o.Executable = script
+	o.UIDCount = 0 // a script is not started by its descriptor
+}
+
+// TestCanaryFindsAnUnwritableDirectory, and that it is writable again.
+func TestCanaryFindsAnUnwritableDirectory(t *testing.T) {
+	o := options(t)
+	h := open(t, o)
+	if err := os.RemoveAll(o.RuntimeDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(o.RuntimeDir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Canary(t.Context()); got.OK || got.Fault != evidence.FaultRuntimeDir {
+		t.Errorf("health = %+v", got)
+	}
+	if err := os.Remove(o.RuntimeDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(o.RuntimeDir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.Canary(t.Context()); !got.OK || got.Failures != 0 {
+		t.Errorf("health = %+v", got)
+	}
+}
+
+// TestCanaryWarnsOfSilence: a host without a sound server is ready.
+func TestCanaryWarnsOfSilence(t *testing.T) {
+	o := options(t)
+	o.SoundServer = "/nonexistent/pulseaudio"
+	h := open(t, o)
+	got := h.Canary(t.Context())
+	if !got.OK || len(got.Warnings) != 1 || got.Warnings[0] != evidence.FaultSoundMissing {
+		t.Errorf("health = %+v", got)
+	}
+}

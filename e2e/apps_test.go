@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,6 +99,29 @@ func (f *flight) shows(what string, want colour, x0, y0, x1, y1 int) {
 		err = fmt.Errorf("%w (it is %v, want %v)", err, got, want)
 	}
 	f.must(err)
+}
+
+// changes waits until pixels of a rectangle, in parts of a thousand, differ
+// from what they are now; act is what shall bring it about.
+func (f *flight) changes(what string, x0, y0, x1, y1 int, act func() error) {
+	f.t.Helper()
+	var before uint32
+	sum := func(p *probe.Frame) uint32 {
+		w, h := p.Size()
+		rows, luma := crc32.NewIEEE(), p.Luma()
+		for y := h * y0 / 1000; y < h*y1/1000; y++ {
+			_, _ = rows.Write(luma[y*w+w*x0/1000 : y*w+w*x1/1000])
+		}
+		return rows.Sum32()
+	}
+	f.must(f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool {
+		before = sum(p)
+		return true
+	}))
+	if act != nil {
+		f.must(act())
+	}
+	f.must(f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool { return sum(p) != before }))
 }
 
 // png keeps the picture where KENNEL_PICTURES says.

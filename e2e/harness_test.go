@@ -78,6 +78,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+func fmtPort(port int) string { return fmt.Sprint(port) }
+
 // freeBase finds a base whose ports are all free.
 func freeBase(t testing.TB) int {
 	t.Helper()
@@ -140,7 +142,8 @@ func start(t testing.TB, cmd *exec.Cmd, dir string, port int) *server {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	for {
-		if _, err := s.api.Status(ctx); err == nil {
+		// The first canary is a session, too.
+		if h, err := s.api.Health(ctx, false); err == nil && !h.Canary.At.IsZero() {
 			s.instance() // and until the spare worker is there
 			return s
 		}

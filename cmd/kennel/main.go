@@ -45,7 +45,7 @@ func newRoot() *cobra.Command {
   kennel pair 1234                  # enter the PIN that Moonlight shows
   kennel probe localhost --pair 1234`,
 	}
-	root.AddCommand(newServe(), newPair(), newApps(), newClients(), newSessions(), newProbe(), newBench(), newDemo())
+	root.AddCommand(newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newProbe(), newBench(), newDemo())
 	return root
 }
 

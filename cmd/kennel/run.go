@@ -22,6 +22,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
+	"github.com/kennel-stream/kennel/internal/systemd"
 	"github.com/kennel-stream/kennel/internal/web"
 	"github.com/kennel-stream/kennel/moonlight/gamestream"
 )
@@ -39,6 +40,7 @@ type running struct {
 	api       *http.Server
 	announced config.PortPlan
 	dir       string
+	manager   systemd.Manager
 }
 
 func newLogger(w io.Writer, c config.Log) *slog.Logger {
@@ -55,7 +57,7 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 // openHost opens the data directory, the ports and the house. Whatever fails,
 // what was opened before is closed again.
 func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger) (_ *running, err error) {
-	r := &running{config: c, log: log, dir: dir}
+	r := &running{config: c, log: log, dir: dir, manager: systemd.FromEnvironment()}
 	defer func() {
 		if err != nil {
 			r.close(context.WithoutCancel(ctx), evidence.EndShutdown)
@@ -185,7 +187,9 @@ func (r *running) run(ctx context.Context) error {
 			cancel(fmt.Errorf("serve the api: %w", err))
 		}
 	})
+	r.attend(ctx, &work)
 	<-ctx.Done()
+	_ = r.manager.Notify(systemd.Stopping)
 	r.log.Info("stopping: no new sessions, the running ones end")
 	closing, done := context.WithTimeout(base, 20*time.Second)
 	defer done()
@@ -201,6 +205,17 @@ func (r *running) run(ctx context.Context) error {
 		return cause
 	}
 	return err
+}
+
+// attend starts what looks after the host: canaries, and the service manager's
+// watchdog. The main loops feed that one; a canary that fails never does harm
+// to running sessions.
+func (r *running) attend(ctx context.Context, work *sync.WaitGroup) {
+	work.Go(func() { r.house.KeepHealth(ctx, r.config.Health.CanaryInterval.Std()) })
+	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
+	if err := r.manager.Notify(systemd.Ready, systemd.Status("port "+strconv.Itoa(r.announced.HTTP))); err != nil {
+		r.log.Warn("the service manager was not told", "error", err)
+	}
 }
 
 // close closes what is open.

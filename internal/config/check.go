@@ -46,6 +46,7 @@ func (c Config) check(found *problems) {
 	}
 	found.oneOf("rtsp.encryption", c.RTSP.Encryption, EncryptionOptional, EncryptionOff)
 	c.Process.check(found)
+	found.lasting("health.canary_interval", c.Health.CanaryInterval, 0, 24*time.Hour)
 	if len(c.Apps) > maxApps {
 		found.addf("apps", "has %d apps; at most %d are allowed", len(c.Apps), maxApps)
 		return

@@ -33,6 +33,8 @@ type Config struct {
 	RTSP RTSP `toml:"rtsp"`
 	// Process is how the processes of a session are held apart.
 	Process Process `toml:"process"`
+	// Health is how the host looks after itself.
+	Health Health `toml:"health"`
 	// Apps are the apps on offer. A file without apps offers the demo app.
 	Apps []App `toml:"apps"`
 }
@@ -115,6 +117,13 @@ type Process struct {
 	Isolation string `toml:"isolation"`
 }
 
+// Health is how the host looks after itself.
+type Health struct {
+	// CanaryInterval is how often a session in miniature proves the host; 0 for
+	// once at the start.
+	CanaryInterval Duration `toml:"canary_interval"`
+}
+
 // Words that the string-valued keys take.
 const (
 	FormatText = "text"
@@ -164,6 +173,7 @@ func Default() Config {
 		},
 		RTSP:    RTSP{Encryption: EncryptionOptional},
 		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto, Isolation: IsolationAuto},
+		Health:  Health{CanaryInterval: Duration(10 * time.Minute)},
 		Apps:    []App{Demo()},
 	}
 }

@@ -53,6 +53,7 @@ func TestFullFile(t *testing.T) {
 		Audio:   Audio{Server: AudioOff},
 		RTSP:    RTSP{Encryption: EncryptionOff},
 		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff, Isolation: IsolationRequired},
+		Health:  Health{CanaryInterval: Duration(time.Hour)},
 		Apps: []App{
 			{Title: "Demo", ID: DerivedID("demo"), Slug: "demo", Runner: Runner{Type: RunnerDemo}},
 			{

@@ -15,7 +15,7 @@ var rooms = map[string][]string{
 	"cmd/kennel": {
 		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
-		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store",
+		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd",
 		"internal/web", "internal/wolflog", "moonlight",
 	},
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
@@ -67,6 +67,7 @@ var rooms = map[string][]string{
 	"internal/process":  {"internal/evidence", "internal/ipc"},
 	"internal/ipc":      {"internal/evidence"},
 	"internal/scene":    {},
+	"internal/systemd":  {},
 	"internal/barcode":  {},
 	"internal/pulse":    {},
 	"internal/evidence": {},

@@ -130,6 +130,8 @@ type job struct {
 	reply chan result
 }
 
+var errNoPath = errors.New("start a child: no program is named")
+
 type result struct {
 	p   *Process
 	err error
@@ -156,6 +158,10 @@ func (s *Spawner) loop() {
 		case <-s.quit:
 			return
 		case j := <-s.jobs:
+			if j.spec.Path == "" {
+				j.reply <- result{nil, errNoPath}
+				continue
+			}
 			p, err := s.start(j.spec)
 			j.reply <- result{p, err}
 		}
@@ -271,6 +277,21 @@ func (s *Spawner) wait(p *Process) {
 	s.mu.Unlock()
 	p.exit = e
 	close(p.done)
+}
+
+// Alive waits until the spawner's thread takes a request, and fails when it has
+// not by the end of ctx.
+func (s *Spawner) Alive(ctx context.Context) error {
+	j := job{reply: make(chan result, 1)}
+	select {
+	case s.jobs <- j:
+		<-j.reply
+		return nil
+	case <-s.quit:
+		return ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("the spawner's thread does not answer: %w", ctx.Err())
+	}
 }
 
 // Children returns the pids of the children that are not reaped yet.

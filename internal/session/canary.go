@@ -238,6 +238,40 @@ func (h *House) sick() error {
 	return evidence.Errorf(evidence.Unavailable, "this host cannot stream at present: %s", meaning).WithFault(now.Fault)
 }
 
+// Alive fails when a main loop of the house does not turn before ctx ends.
+func (h *House) Alive(ctx context.Context) error {
+	free := make(chan struct{})
+	go func() {
+		h.Sessions() // takes the lock that everything takes
+		close(free)
+	}()
+	select {
+	case <-free:
+	case <-ctx.Done():
+		return fmt.Errorf("the sessions do not answer: %w", ctx.Err())
+	}
+	return h.spawner.Alive(ctx)
+}
+
+// Ready tells why no session could be started now, nil where one could.
+func (h *House) Ready() error {
+	h.mu.Lock()
+	closing, n := h.closing, len(h.sessions)
+	h.mu.Unlock()
+	now := h.Health()
+	switch {
+	case closing:
+		return evidence.Errorf(evidence.Unavailable, "the host is shutting down")
+	case now.At.IsZero():
+		return evidence.Errorf(evidence.Unavailable, "the first canary is not back yet")
+	case !now.OK:
+		return evidence.Errorf(evidence.Unavailable, "the canary failed: %s: %s", now.Fault, now.Detail).WithFault(now.Fault)
+	case h.o.MaxSessions > 0 && n >= h.o.MaxSessions:
+		return evidence.Errorf(evidence.Full, "all %d places are taken", n)
+	}
+	return nil
+}
+
 // KeepHealth runs a canary at once and then at every interval, and sooner while
 // they fail, until ctx ends. An interval of 0 runs only the first.
 func (h *House) KeepHealth(ctx context.Context, interval time.Duration) {

@@ -106,9 +106,13 @@ func (h *hearing) start(ctx context.Context) (*media.Worker, error) {
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(ctx, hearingStart)
 	defer cancel()
-	return media.Start(ctx, s.house.spawner, media.Options{
+	w, err := media.Start(ctx, s.house.spawner, media.Options{
 		Executable: s.house.o.MediaExecutable, Audio: true, Env: s.markers(), Credential: s.credential, Group: s.group, Stderr: out,
 	})
+	if err == nil {
+		prefer(w.Process())
+	}
+	return w, err
 }
 
 // drive starts the recording, waits for the client, and passes its packets on.

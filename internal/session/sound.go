@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/process"
 	"github.com/kennel-stream/kennel/internal/sound"
@@ -97,5 +99,20 @@ func (s *Session) serveSound(server *sound.Server) (*process.Process, error) {
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), soundStart)
 	defer cancel()
-	return server.Start(ctx, s.house.spawner, out)
+	p, err := server.Start(ctx, s.house.spawner, out)
+	if err == nil {
+		prefer(p)
+	}
+	return p, err
+}
+
+// preference is the nice value of the processes of sound, that which PulseAudio
+// gives itself where it may.
+const preference = -11
+
+// prefer lets a process of sound run before pictures are encoded: it needs little,
+// but a few milliseconds late are heard. Only a host that runs as root may.
+func prefer(p *process.Process) {
+	// All threads: a process leads the group of its own.
+	_ = unix.Setpriority(unix.PRIO_PGRP, p.PID(), preference)
 }

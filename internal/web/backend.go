@@ -61,6 +61,23 @@ func (l *Local) Memory(context.Context) (Memory, error) {
 	}, nil
 }
 
+// Health implements Backend.
+func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
+	if now {
+		l.House.Canary(ctx)
+	}
+	h := Health{Canary: l.House.Health()}
+	if err := l.House.Ready(); err != nil {
+		h.Why = err.Error()
+	} else {
+		h.Ready = true
+	}
+	return h, nil
+}
+
+// Alive implements Backend.
+func (l *Local) Alive(ctx context.Context) error { return l.House.Alive(ctx) }
+
 // Apps implements Backend.
 func (l *Local) Apps(context.Context) ([]App, error) {
 	apps := []App{}

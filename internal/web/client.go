@@ -101,6 +101,21 @@ func (c *Remote) Memory(ctx context.Context) (m Memory, err error) {
 	return m, c.call(ctx, http.MethodGet, "memory", nil, &m)
 }
 
+// Health implements Backend.
+func (c *Remote) Health(ctx context.Context, now bool) (h Health, err error) {
+	path := "health"
+	if now {
+		path += "?now=true"
+	}
+	return h, c.call(ctx, http.MethodGet, path, nil, &h)
+}
+
+// Alive implements Backend.
+func (c *Remote) Alive(ctx context.Context) error {
+	_, err := c.Status(ctx)
+	return err
+}
+
 // Apps implements Backend.
 func (c *Remote) Apps(ctx context.Context) (a []App, err error) {
 	return a, c.call(ctx, http.MethodGet, "apps", nil, &a)

@@ -56,6 +56,22 @@ func NewServer(b Backend) *http.Server {
 func handler(b Backend) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/status", answer(func(r *http.Request) (any, error) { return b.Status(r.Context()) }))
+	mux.HandleFunc("GET /livez", answer(func(r *http.Request) (any, error) {
+		if err := b.Alive(r.Context()); err != nil {
+			return nil, evidence.Errorf(evidence.Unavailable, "kennel serve hangs: %w", err)
+		}
+		return map[string]bool{"alive": true}, nil
+	}))
+	mux.HandleFunc("GET /readyz", answer(func(r *http.Request) (any, error) {
+		h, err := b.Health(r.Context(), false)
+		if err == nil && !h.Ready {
+			err = evidence.Errorf(evidence.Unavailable, "%s", h.Why).WithFault(h.Canary.Fault)
+		}
+		return h, err
+	}))
+	mux.HandleFunc("GET /api/v1/health", answer(func(r *http.Request) (any, error) {
+		return b.Health(r.Context(), r.URL.Query().Get("now") == "true")
+	}))
 	mux.HandleFunc("GET /api/v1/memory", answer(func(r *http.Request) (any, error) { return b.Memory(r.Context()) }))
 	mux.HandleFunc("GET /api/v1/apps", answer(func(r *http.Request) (any, error) { return b.Apps(r.Context()) }))
 	mux.HandleFunc("POST /api/v1/apps", answer(func(r *http.Request) (any, error) {

@@ -114,10 +114,23 @@ type Memory struct {
 	Usage meter.Usage `json:"usage"`
 }
 
+// Health says whether the host lives, and whether a session could start now.
+type Health struct {
+	Ready bool `json:"ready"`
+	// Why says in words why not.
+	Why    string         `json:"why,omitempty"`
+	Canary session.Health `json:"canary"`
+}
+
 // Backend is what the API acts on. Its errors are evidence.Errors.
 type Backend interface {
 	Status(context.Context) (Status, error)
 	Memory(context.Context) (Memory, error)
+	// Health returns the newest result, or with now that of a canary which runs
+	// for this call.
+	Health(ctx context.Context, now bool) (Health, error)
+	// Alive fails when a main loop of the host hangs.
+	Alive(context.Context) error
 	Apps(context.Context) ([]App, error)
 	AddApp(context.Context, config.App) (App, error)
 	UpdateApp(ctx context.Context, slug string, app config.App) (App, error)

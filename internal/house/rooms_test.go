@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/display",
+		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd",
 		"internal/web", "internal/wolflog", "moonlight",
@@ -61,16 +61,17 @@ var rooms = map[string][]string{
 	"internal/meter":        {"internal/evidence", "internal/process"},
 
 	// The ground.
-	"internal/wolflog":  {"internal/evidence"},
-	"internal/store":    {"internal/evidence"},
-	"internal/config":   {"internal/evidence"},
-	"internal/process":  {"internal/evidence", "internal/ipc"},
-	"internal/ipc":      {"internal/evidence"},
-	"internal/scene":    {},
-	"internal/systemd":  {},
-	"internal/barcode":  {},
-	"internal/pulse":    {},
-	"internal/evidence": {},
+	"internal/wolflog":   {"internal/evidence"},
+	"internal/store":     {"internal/evidence"},
+	"internal/config":    {"internal/evidence"},
+	"internal/process":   {"internal/evidence", "internal/ipc"},
+	"internal/ipc":       {"internal/evidence"},
+	"internal/scene":     {},
+	"internal/discovery": {},
+	"internal/systemd":   {},
+	"internal/barcode":   {},
+	"internal/pulse":     {},
+	"internal/evidence":  {},
 
 	// Libraries for everybody.
 	"moonlight": {},

@@ -13,7 +13,7 @@ import (
 
 const (
 	// playLatency is how far ahead of what is heard the app writes.
-	playLatency = 40 * time.Millisecond
+	playLatency = 100 * time.Millisecond
 	// measureEvery is the time between looks at how far that is indeed.
 	measureEvery = time.Second
 	// replay is the pause before a sound server is tried again.

@@ -160,7 +160,9 @@ func (h *hearing) follow(recording *media.Recording) {
 	s, connected := h.session, false
 	for heard := range recording.Sounds() {
 		if heard.Connected != connected {
-			connected = heard.Connected
+			if connected = heard.Connected; connected {
+				s.preferSound()
+			}
 			s.trace.Note(evidence.StageAudioPipeline, "recording", strconv.FormatBool(connected))
 		}
 		if !heard.Settled {

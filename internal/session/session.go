@@ -96,7 +96,8 @@ type Session struct {
 	stream    Stream
 	rendition *rendition
 	hearing   *hearing
-	replaced  bool // the sound server, since somebody looked who plays
+	player    *process.Process // the sound server that serves now
+	replaced  bool             // it has been replaced since somebody looked who plays
 	sinks     uint32
 	worker    *warm // claimed at launch, used by the first rendition
 	timer     *time.Timer

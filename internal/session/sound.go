@@ -100,10 +100,23 @@ func (s *Session) serveSound(server *sound.Server) (*process.Process, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), soundStart)
 	defer cancel()
 	p, err := server.Start(ctx, s.house.spawner, out)
-	if err == nil {
-		prefer(p)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	s.mu.Lock()
+	s.player = p
+	s.mu.Unlock()
+	return p, nil
+}
+
+// preferSound prefers the sound server, once it serves: it begins by giving up
+// every preference.
+func (s *Session) preferSound() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.player != nil {
+		prefer(s.player)
+	}
 }
 
 // preference is the nice value of the processes of sound, that which PulseAudio
@@ -113,6 +126,9 @@ const preference = -11
 // prefer lets a process of sound run before pictures are encoded: it needs little,
 // but a few milliseconds late are heard. Only a host that runs as root may.
 func prefer(p *process.Process) {
+	if !p.Alive() {
+		return
+	}
 	// All threads: a process leads the group of its own.
 	_ = unix.Setpriority(unix.PRIO_PGRP, p.PID(), preference)
 }

@@ -213,6 +213,7 @@ func (r *running) run(ctx context.Context) error {
 func (r *running) attend(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { r.house.KeepHealth(ctx, r.config.Health.CanaryInterval.Std()) })
 	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
+	work.Go(func() { r.host.Announce(ctx) })
 	if err := r.manager.Notify(systemd.Ready, systemd.Status("port "+strconv.Itoa(r.announced.HTTP))); err != nil {
 		r.log.Warn("the service manager was not told", "error", err)
 	}

@@ -37,6 +37,7 @@ func (c Config) check(found *problems) {
 	}
 	c.checkPorts(found)
 	c.checkAddresses(found)
+	c.Discovery.check(found)
 	found.oneOf("log.format", c.Log.Format, FormatText, FormatJSON)
 	found.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
 	c.Limits.check(found)
@@ -123,6 +124,18 @@ func hostAddress(a string) bool {
 		}
 	}
 	return true
+}
+
+// maxInterface is the kernel's bound of an interface's name in bytes.
+const maxInterface = 15
+
+func (d Discovery) check(found *problems) {
+	found.oneOf("discovery.mdns", d.MDNS, MDNSAuto, MDNSOff)
+	for i, pattern := range d.Interfaces {
+		if pattern == "" || len(pattern) > maxInterface || strings.ContainsAny(pattern, "/ ?[]\\") || !printable(pattern) {
+			found.addf(fmt.Sprintf("discovery.interfaces[%d]", i), "%q is not the name of an interface; write one such as \"eth0\", or \"eth*\" for all that begin so", clip(pattern))
+		}
+	}
 }
 
 func (l Limits) check(found *problems) {

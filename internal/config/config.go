@@ -21,6 +21,8 @@ type Config struct {
 	Announce Announce `toml:"announce"`
 	// Listen says where to bind.
 	Listen Listen `toml:"listen"`
+	// Discovery is how clients of the local network find the host.
+	Discovery Discovery `toml:"discovery"`
 	// Log is the form and amount of logging.
 	Log Log `toml:"log"`
 	// Limits bounds what clients may take.
@@ -43,6 +45,17 @@ type Config struct {
 type Listen struct {
 	// Address is the IP address that every port is bound to; empty means all.
 	Address string `toml:"address"`
+}
+
+// Discovery is how clients of the local network find the host.
+type Discovery struct {
+	// MDNS announces the host by multicast DNS: "auto" (where there is a
+	// network) or "off".
+	MDNS string `toml:"mdns"`
+	// Interfaces are the names of those to announce on, with * for any
+	// characters; empty means all but loopback, tunnels and the bridges of
+	// containers and guests.
+	Interfaces []string `toml:"interfaces"`
 }
 
 // Log is the form and amount of logging.
@@ -145,6 +158,9 @@ const (
 	IsolationRequired = "required"
 	IsolationOff      = "off"
 
+	MDNSAuto = "auto"
+	MDNSOff  = "off"
+
 	EncoderX264     = "x264"
 	EncoderOpenH264 = "openh264"
 )
@@ -153,10 +169,11 @@ const (
 // 47989 (DefaultBasePort), the demo app, software encoders.
 func Default() Config {
 	return Config{
-		Version:  Version,
-		Hostname: defaultHostname(),
-		Ports:    Ports{Base: DefaultBasePort},
-		Log:      Log{Format: FormatText, Level: LevelInfo},
+		Version:   Version,
+		Hostname:  defaultHostname(),
+		Ports:     Ports{Base: DefaultBasePort},
+		Discovery: Discovery{MDNS: MDNSAuto, Interfaces: []string{}},
+		Log:       Log{Format: FormatText, Level: LevelInfo},
 		Limits: Limits{
 			Width: 7680, Height: 4320, FPS: 240,
 			LaunchTimeout:  Duration(10 * time.Second),

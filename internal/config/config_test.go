@@ -38,12 +38,13 @@ func TestFullFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Config{
-		Version:  1,
-		Hostname: "Den",
-		Ports:    Ports{Base: 48989, HTTP: 50000, Audio: 50001},
-		Announce: Announce{Address: "play.example.org", HTTP: 8080},
-		Listen:   Listen{Address: "127.0.0.1"},
-		Log:      Log{Format: FormatJSON, Level: LevelDebug},
+		Version:   1,
+		Hostname:  "Den",
+		Ports:     Ports{Base: 48989, HTTP: 50000, Audio: 50001},
+		Announce:  Announce{Address: "play.example.org", HTTP: 8080},
+		Listen:    Listen{Address: "127.0.0.1"},
+		Discovery: Discovery{MDNS: MDNSOff, Interfaces: []string{"eth0", "wl*"}},
+		Log:       Log{Format: FormatJSON, Level: LevelDebug},
 		Limits: Limits{
 			Sessions: 4, Width: 3840, Height: 2160, FPS: 120,
 			LaunchTimeout: Duration(20 * time.Second), ConnectTimeout: Duration(time.Minute), ClientTimeout: Duration(15 * time.Second),

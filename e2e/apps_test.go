@@ -83,17 +83,24 @@ func (f *flight) must(err error) {
 type flightFailure struct{ err error }
 
 // shows waits until a rectangle, in parts of a thousand of the picture, has a
-// colour, roughly: it comes through an encoder.
+// colour everywhere: it is looked at in cells.
 func (f *flight) shows(what string, want colour, x0, y0, x1, y1 int) {
 	f.t.Helper()
+	const cells = 4
 	var got [3]int
 	err := f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool {
 		w, h := p.Size()
 		if w != f.width || h != f.height {
 			return false
 		}
-		got = p.Mean(w*x0/1000, h*y0/1000, w*x1/1000, h*y1/1000)
-		return want.is(got)
+		for i := range cells * cells {
+			x, y := w*(x0+(x1-x0)*(i%cells)/cells)/1000, h*(y0+(y1-y0)*(i/cells)/cells)/1000
+			got = p.Mean(x, y, x+w*(x1-x0)/cells/1000, y+h*(y1-y0)/cells/1000)
+			if !want.is(got) {
+				return false
+			}
+		}
+		return true
 	})
 	if err != nil {
 		err = fmt.Errorf("%w (it is %v, want %v)", err, got, want)

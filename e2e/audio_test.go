@@ -175,3 +175,27 @@ func find(session web.Session, word string) (int, bool) {
 	}
 	return 0, false
 }
+
+// BenchmarkSound measures a stream of a minute: the time from the launch request
+// to the first packet of sound, the silence that should not be, and how far the
+// beep is from the flash.
+func BenchmarkSound(b *testing.B) {
+	s := startServer(b, "")
+	me := b.TempDir()
+	s.pair(me, "1234")
+	for b.Loop() {
+		r, stderr, err := s.tryProbe(me, "--seconds", "60", "--keys", "0")
+		if err != nil {
+			b.Fatalf("probe: %v\n%s", err, stderr)
+		}
+		a := r.Audio
+		ms := func(m probe.Millis) float64 { return float64(m) / 1e6 }
+		b.ReportMetric(ms(r.Timing.FirstAudio), "first-sound-ms")
+		b.ReportMetric(float64(a.Gaps), "gaps")
+		b.ReportMetric(ms(a.LongestGap), "longest-gap-ms")
+		b.ReportMetric(ms(a.Interval.P99), "interval-p99-ms")
+		b.ReportMetric(ms(a.Offset.P50), "offset-p50-ms")
+		b.ReportMetric(max(-ms(a.Offset.Min), ms(a.Offset.Max)), "offset-worst-ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}

@@ -1,16 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"image"
-	"image/color"
-	"image/png"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -42,6 +36,7 @@ type Catalogue struct {
 
 	mu      sync.Mutex // covers entries, and a change from check to store
 	entries []Entry
+	art     artCache
 }
 
 // NewCatalogue joins the configuration's apps with those of the store. An app
@@ -197,47 +192,4 @@ func (c *Catalogue) put(ctx context.Context, a config.App) error {
 		return fmt.Errorf("save app %q: %w", a.Slug, err)
 	}
 	return c.store.PutApp(ctx, store.App{Slug: a.Slug, ID: a.ID, Title: a.Title, IconPNGPath: a.IconPNGPath, Runner: runner, UpdatedAt: time.Now()})
-}
-
-// maxIcon bounds a box art file in bytes.
-const maxIcon = 8 << 20
-
-// Icon returns an app's box art: its own PNG, else one in a colour of its own.
-func (c *Catalogue) Icon(id int32) ([]byte, error) {
-	for _, e := range c.Entries() {
-		if e.ID != int(id) {
-			continue
-		}
-		if e.IconPNGPath != "" {
-			if info, err := os.Stat(e.IconPNGPath); err == nil && info.Size() <= maxIcon {
-				if raw, err := os.ReadFile(e.IconPNGPath); err == nil {
-					return raw, nil
-				}
-			}
-		}
-		return drawIcon(e.Slug)
-	}
-	return nil, evidence.Errorf(evidence.NotFound, "this host has no app with the id %d", id)
-}
-
-// drawIcon makes a portrait of 300x400 pixels, the shape that clients expect,
-// with a gradient whose colour comes from the slug.
-func drawIcon(slug string) ([]byte, error) {
-	const width, height = 300, 400
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(slug))
-	h := sum.Sum32()
-	img := image.NewRGBA(image.Rect(0, 0, width, height))
-	for y := range height {
-		shade := uint8(y * 120 / height)
-		row := color.RGBA{uint8(h)/2 + 127 - shade, uint8(h>>8)/2 + 127 - shade, uint8(h>>16)/2 + 127 - shade, 255}
-		for x := range width {
-			img.SetRGBA(x, y, row)
-		}
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil {
-		return nil, fmt.Errorf("draw box art: %w", err)
-	}
-	return out.Bytes(), nil
 }

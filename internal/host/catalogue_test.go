@@ -1,9 +1,7 @@
 package host
 
 import (
-	"bytes"
 	"context"
-	"image/png"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +94,7 @@ func TestCatalogueRefuses(t *testing.T) {
 		"update":     {func() error { _, err := c.Update(ctx, "demo", terminal("X")); return err }, evidence.Conflict},
 		"unknown":    {func() error { return c.Delete(ctx, "nothing") }, evidence.NotFound},
 		"unknown id": {func() error { _, err := c.Find(7); return err }, evidence.NotFound},
-		"no icon":    {func() error { _, err := c.Icon(7); return err }, evidence.NotFound},
+		"no icon":    {func() error { _, err := c.Art(7); return err }, evidence.NotFound},
 	} {
 		if err := tt.do(); evidence.KindOf(err) != tt.kind || err == nil {
 			t.Errorf("%s: %v", name, err)
@@ -104,20 +102,5 @@ func TestCatalogueRefuses(t *testing.T) {
 	}
 	if len(c.Entries()) != 1 {
 		t.Errorf("entries = %+v", c.Entries())
-	}
-}
-
-func TestIconIsPNG(t *testing.T) {
-	c, _, err := NewCatalogue(soon(t), openStore(t, t.TempDir()), []config.App{config.Demo()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := c.Icon(int32(config.Demo().ID))
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := png.Decode(bytes.NewReader(raw))
-	if err != nil || img.Bounds().Dx() >= img.Bounds().Dy() {
-		t.Errorf("icon: %v, %v", img.Bounds(), err)
 	}
 }

@@ -58,8 +58,11 @@ func (f face) Apps(context.Context, *gamestream.Caller) ([]gamestream.App, error
 }
 
 func (f face) AppAsset(_ context.Context, _ *gamestream.Caller, id int32) ([]byte, error) {
-	raw, err := f.o.Catalogue.Icon(id)
-	return raw, statusOf(err)
+	art, err := f.o.Catalogue.Art(id)
+	if art.Fault != nil {
+		f.log.Warn("the box art of an app cannot be served: one was drawn instead", "app", id, "error", art.Fault)
+	}
+	return art.PNG, statusOf(err)
 }
 
 // Launch starts a session. A client that launches the app which it has running

@@ -31,7 +31,7 @@ var rooms = map[string][]string{
 		"internal/media", "internal/meter", "internal/session", "internal/store",
 	},
 	"internal/host": {
-		"internal/app", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
+		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
 		"internal/session", "internal/store", "moonlight",
 	},
 	"internal/guard": {
@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"internal/scene":     {},
 	"internal/discovery": {},
 	"internal/systemd":   {},
+	"internal/boxart":    {},
 	"internal/barcode":   {},
 	"internal/pulse":     {},
 	"internal/evidence":  {},

@@ -65,35 +65,3 @@ func shortFingerprint(f string) string {
 	}
 	return f
 }
-
-func newClients() *cobra.Command {
-	cmd := &cobra.Command{Use: "clients", Short: "List and unpair clients"}
-	var dir string
-	list := &cobra.Command{Use: "list", Short: "List the paired clients", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		api, err := remote(dir)
-		if err != nil {
-			return err
-		}
-		clients, err := api.Clients(cmd.Context())
-		if err != nil {
-			return err
-		}
-		table := newTable(cmd.OutOrStdout(), "CLIENT", "NAME", "PAIRED", "LAST SEEN")
-		for _, c := range clients {
-			table.row(shortFingerprint(c.ID), c.Name, stamp(c.PairedAt), stamp(c.LastSeen))
-		}
-		return table.flush()
-	}}
-	remove := &cobra.Command{Use: "remove ID", Short: "Unpair a client and end its session", Args: cobra.ExactArgs(1), RunE: func(cmd *cobra.Command, args []string) error {
-		api, err := remote(dir)
-		if err != nil {
-			return err
-		}
-		return api.RemoveClient(cmd.Context(), args[0])
-	}}
-	for _, c := range []*cobra.Command{list, remove} {
-		dataFlag(c, &dir)
-		cmd.AddCommand(c)
-	}
-	return cmd
-}

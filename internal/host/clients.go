@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
 	"github.com/kennel-stream/kennel/moonlight/gamestream"
 )
@@ -57,3 +59,19 @@ func (p pinSource) WaitPIN(ctx context.Context, r gamestream.PairRequest) (games
 	}
 	return gamestream.PairApproval{PIN: gamestream.PIN(pin), Name: "client " + request.ID}, nil
 }
+
+// stillPaired ends a session whose client was revoked while it launched: the
+// revocation may have come before there was a session to end.
+func (h *Host) stillPaired(caller *gamestream.Caller, s *session.Session) error {
+	ctx, cancel := context.WithTimeout(context.Background(), revocationTimeout)
+	defer cancel()
+	paired, err := storedClients{h.o.Store}.Paired(ctx, caller.ID)
+	if err == nil && !paired {
+		s.End(evidence.EndStopped, "its client was revoked")
+		err = evidence.Errorf(evidence.Unauthorized, "this client was unpaired: pair it again")
+	}
+	return err
+}
+
+// revocationTimeout bounds a look into the store.
+const revocationTimeout = 5 * time.Second

@@ -154,6 +154,9 @@ func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.
 		return gamestream.LaunchReply{}, err
 	}
 	h.links.put(l)
+	if err := h.stillPaired(caller, s); err != nil {
+		return gamestream.LaunchReply{}, err
+	}
 	scheme, address := "rtsp", l.address
 	if encrypted {
 		scheme, address = "rtspenc", caller.LocalAddr.Addr().Unmap()

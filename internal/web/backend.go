@@ -133,7 +133,8 @@ func (l *Local) Clients(ctx context.Context) ([]Client, error) {
 }
 
 // RemoveClient implements Backend. The beginning of an id is enough where it is
-// unique. The client's session ends.
+// unique. The client's session ends, and has ended when this returns; a launch
+// that is under way finds the client unpaired and ends its session itself.
 func (l *Local) RemoveClient(ctx context.Context, id string) error {
 	clients, err := l.Clients(ctx)
 	if err != nil {
@@ -155,10 +156,17 @@ func (l *Local) RemoveClient(ctx context.Context, id string) error {
 	if err := l.Store.RemoveClient(ctx, found); err != nil {
 		return err
 	}
-	if s, ok := l.House.ByClient(found); ok {
-		s.End(evidence.EndStopped, "its client was unpaired")
+	s, ok := l.House.ByClient(found)
+	if !ok {
+		return nil
 	}
-	return nil
+	s.End(evidence.EndStopped, "its client was revoked")
+	select {
+	case <-s.Done():
+		return nil
+	case <-ctx.Done():
+		return evidence.Errorf(evidence.Deadline, "the client is revoked, but its session %s is still ending: %w", s.ID(), ctx.Err())
+	}
 }
 
 // maxHistory is how many ended sessions a listing shows.

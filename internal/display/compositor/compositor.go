@@ -44,6 +44,8 @@ type compositor struct {
 	shown   []feedback // presentation feedback that waits for the next tick
 	seat    *seat
 	data    dataState
+	primary primaryState
+	tokens  []string // of activation, issued and not used
 	stats   display.Stats
 	mapped  bool
 	painted bool

@@ -20,4 +20,8 @@ func (c *compositor) addGlobals() {
 	wlserver.AddZxdgDecorationManagerV1(c.wl, 1, c.bindDecoration)
 	wlserver.AddZwpRelativePointerManagerV1(c.wl, 1, c.bindRelative)
 	wlserver.AddZwpPointerConstraintsV1(c.wl, 1, c.bindConstraints)
+	wlserver.AddZwpPrimarySelectionDeviceManagerV1(c.wl, 1, c.bindPrimary)
+	wlserver.AddZwpTextInputManagerV3(c.wl, 1, c.bindTextInput)
+	wlserver.AddWpFractionalScaleManagerV1(c.wl, 1, c.bindFractional)
+	wlserver.AddXdgActivationV1(c.wl, 1, c.bindActivation)
 }

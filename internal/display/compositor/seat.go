@@ -29,6 +29,8 @@ type seat struct {
 	cursor       cursor
 	relatives    []*wlserver.ZwpRelativePointerV1
 
+	textInputs []*textInput
+
 	grabs []*popup // popups that asked for a grab, the topmost last
 }
 
@@ -201,18 +203,22 @@ func (s *seat) focusKeyboard() {
 	if old := s.keyFocus; old != nil {
 		serial := s.c.wl.NextSerial()
 		s.eachKeyboard(func(k *wlserver.WlKeyboard) { k.SendLeave(serial, old.res) })
+		s.leaveText(old)
 	}
 	newClient := want != nil && (s.keyFocus == nil || s.keyFocus.client != want.client)
 	s.keyFocus = want
 	if newClient {
 		s.c.data.offerSelection(want.client)
+		s.c.primary.offerTo(want.client)
 	}
 	s.eachKeyboard(s.enterKeyboard)
+	s.enterText()
 }
 
 // surfaceGone forgets a surface that is being destroyed.
 func (s *seat) surfaceGone(gone *surface) {
 	if s.keyFocus == gone {
+		s.leaveText(gone)
 		s.keyFocus = nil
 		s.focusKeyboard()
 	}

@@ -88,6 +88,7 @@ type surface struct {
 	placed bool
 	x, y   int32
 
+	fractional bool // has a wp_fractional_scale_v1
 	entered    bool // wl_surface.enter was sent
 	constraint *constraint
 }

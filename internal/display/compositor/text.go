@@ -9,17 +9,41 @@ import (
 )
 
 // typeText types text for the focused client, whatever keys are held now:
-// characters of the layout by their keys, others by a keymap that has them,
-// which the usual one follows. A nested wlroots compositor keeps its own
-// keymap, so that only the first kind arrives there.
+// characters of the layout by their keys, others as text where the client has a
+// text field (text-input) and else by a keymap that has them, which the usual
+// one follows. A nested wlroots compositor keeps its own keymap and is no text
+// field, so that only the first kind arrives there.
 func (s *seat) typeText(text string) {
-	runes := []rune(text)
+	for rest := []rune(text); len(rest) > 0; {
+		keys := prefix(rest, true)
+		s.typeByKeys(rest[:keys])
+		rest = rest[keys:]
+		others := prefix(rest, false)
+		if !s.commitText(string(rest[:others])) {
+			s.typeByKeys(rest[:others])
+		}
+		rest = rest[others:]
+	}
+	s.sendModifiers(s.keys.Modifiers())
+}
+
+// prefix counts the runes at the beginning that the layout has, or has not.
+// Control characters without a key are no text for a field.
+func prefix(runes []rune, onLayout bool) int {
+	for i, r := range runes {
+		if _, ok := keymap.Lookup(r); (ok || !keymap.Typeable(r)) != onLayout {
+			return i
+		}
+	}
+	return len(runes)
+}
+
+func (s *seat) typeByKeys(runes []rune) {
 	for len(runes) > 0 {
 		extra, n := batch(runes)
 		s.typeBatch(runes[:n], extra)
 		runes = runes[n:]
 	}
-	s.sendModifiers(s.keys.Modifiers())
 }
 
 // batch returns how many of the runes one keymap can type, and which of them

@@ -71,7 +71,20 @@ func (t *toplevel) mapped() {
 		c.mapped = true
 		c.event(display.Event{Kind: display.EventMapped, AppID: t.appID, Title: t.title})
 	}
+	t.nudge()
 	c.refocus()
+}
+
+// nudge repeats the size to a window that did not take it, with another one in
+// between: mpv drops a size that it heard of before it had a picture, and
+// ignores one that is not new.
+func (t *toplevel) nudge() {
+	w, h := t.c().size()
+	if f := t.xdg.frame(); t.parent != nil || f.Width() == w && f.Height() == h || w < 2 || h < 2 {
+		return
+	}
+	t.configureTo(w-1, h-1)
+	t.configure()
 }
 
 func (t *toplevel) unmapped() {
@@ -84,13 +97,19 @@ func (t *toplevel) unmapped() {
 
 // configure tells the client size and states, once it has asked for it.
 func (t *toplevel) configure() {
+	var w, h int32
+	if t.parent == nil {
+		w, h = t.c().size()
+	}
+	t.configureTo(w, h)
+}
+
+func (t *toplevel) configureTo(w, h int32) {
 	if !t.xdg.started {
 		return
 	}
 	states := make([]wlserver.XdgToplevelState, 0, 4)
-	var w, h int32
 	if t.parent == nil {
-		w, h = t.c().size()
 		states = append(states, wlserver.XdgToplevelStateMaximized, wlserver.XdgToplevelStateFullscreen)
 	}
 	if t.active {

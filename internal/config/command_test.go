@@ -10,13 +10,13 @@ import (
 
 func TestSplitCommand(t *testing.T) {
 	for line, want := range map[string][]string{
-		"foot":                            {"foot"},
-		"  foot\t--app  x \n":             {"foot", "--app", "x"},
-		`sh -c 'echo "$HOME" | wc'`:       {"sh", "-c", `echo "$HOME" | wc`},
-		`a "b c" d\ e ''`:                 {"a", "b c", "d e", ""},
-		`a "x\"y\\z\$\n"`:                 {"a", `x"y\z$\n`},
-		`a b'c'"d"e`:                      {"a", "bcde"},
-		`a https://x.org/p#frag user~1`:   {"a", "https://x.org/p#frag", "user~1"},
+		"foot":                          {"foot"},
+		"  foot\t--app  x \n":           {"foot", "--app", "x"},
+		`sh -c 'echo "$HOME" | wc'`:     {"sh", "-c", `echo "$HOME" | wc`},
+		`a "b c" d\ e ''`:               {"a", "b c", "d e", ""},
+		`a "x\"y\\z\$\n"`:               {"a", `x"y\z$\n`},
+		`a b'c'"d"e`:                    {"a", "bcde"},
+		`a https://x.org/p#frag user~1`: {"a", "https://x.org/p#frag", "user~1"},
 		`/opt/spiel/Größe --title='日本 語'`: {"/opt/spiel/Größe", "--title=日本 語"},
 	} {
 		got, err := SplitCommand(line)

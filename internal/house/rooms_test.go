@@ -15,7 +15,7 @@ var rooms = map[string][]string{
 	"cmd/kennel": {
 		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
-		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd",
+		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/web", "internal/wolflog", "moonlight",
 	},
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
@@ -69,6 +69,7 @@ var rooms = map[string][]string{
 	"internal/scene":     {},
 	"internal/discovery": {},
 	"internal/systemd":   {},
+	"internal/terminal":  {},
 	"internal/boxart":    {},
 	"internal/barcode":   {},
 	"internal/pulse":     {},

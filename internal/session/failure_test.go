@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,6 +120,26 @@ func TestDisplayDies(t *testing.T) {
 	h.finished(s, evidence.EndDisplayDied)
 }
 
+// signalShell tells the app of shell to do what it traps, once it has said its
+// process id: an app that ends at once would end its launch.
+func signalShell(t *testing.T, s *Session) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+		for _, line := range s.OutputTail("app") {
+			var pid int
+			if n, _ := fmt.Sscanf(line, "ready %d", &pid); n == 1 {
+				if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+		}
+	}
+	t.Fatalf("the app's shell is not ready: %q", s.OutputTail("app"))
+}
+
 // TestAppEnds: cleanly, with a status, by a signal. What it said last is in the
 // event.
 func TestAppEnds(t *testing.T) {
@@ -132,7 +153,8 @@ func TestAppEnds(t *testing.T) {
 		{"echo it broke; exit 3", evidence.EndAppCrashed, evidence.FaultAppCrashed},
 		{"echo it broke; kill -SEGV $$", evidence.EndAppCrashed, evidence.FaultAppCrashed},
 	} {
-		s := h.launch(request("a", shell(tt.script)))
+		s := h.launch(request("a", shell("trap '"+tt.script+"' USR1; echo ready $$; while :; do sleep 0.01; done")))
+		signalShell(t, s)
 		h.finished(s, tt.end)
 		e := h.await(string(tt.fault), 1, func(e evidence.Event) bool { return e.Session == s.ID() && e.Fault == tt.fault })
 		if tt.end == evidence.EndAppCrashed && e.Attrs["last"] != "it broke" {

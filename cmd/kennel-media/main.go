@@ -34,6 +34,10 @@ func run(began time.Time, args []string) error {
 		return worker.Run(began)
 	case len(args) == 1 && args[0] == media.AudioArgument:
 		return worker.RunAudio(began)
+	case len(args) == 1 && args[0] == media.GPUArgument:
+		return worker.RunGPUMeter(began)
+	case len(args) == 1 && args[0] == media.HolderArgument:
+		return worker.RunGPUHolder(began)
 	case len(args) == 1 && args[0] == "--version":
 		fmt.Println("kennel-media", version)
 		return nil

@@ -14,7 +14,7 @@ import (
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure a host of its own on this machine"}
-	cmd.AddCommand(newBenchChurn())
+	cmd.AddCommand(newBenchChurn(), newBenchGPU())
 	return cmd
 }
 

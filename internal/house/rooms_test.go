@@ -53,8 +53,8 @@ var rooms = map[string][]string{
 	"internal/display/compositor": {
 		"internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
 	},
-	"internal/media":        {"internal/evidence", "internal/ipc", "internal/process", "internal/scene"},
-	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/pulse", "internal/scene"},
+	"internal/media":        {"internal/evidence", "internal/ipc", "internal/meter", "internal/process", "internal/scene"},
+	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/pulse", "internal/scene"},
 	"internal/sound":        {"internal/evidence", "internal/process"},
 	"internal/confine":      {"internal/evidence", "internal/process"},
 	"internal/app":          {"internal/config", "internal/confine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},

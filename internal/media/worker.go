@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/ipc"
+	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 	RegistryFile string
 	// Audio makes it a worker for sound, which loads libopus and no GStreamer.
 	Audio bool
+	// GPUs makes it a meter of GPUs, which loads NVML alone; see GPUMeter.
+	GPUs bool
+	// Holder makes it one that takes GPU contexts, to measure what its death
+	// gives back; see Hold.
+	Holder bool
 	// Env is the environment of the process; GStreamer's settings are added.
 	Env        []string
 	Credential *process.Credential
@@ -59,10 +65,11 @@ type Worker struct {
 	conn  *ipc.Conn
 	hello Hello
 
-	faults chan Fault    // closed by read, its only writer
-	sounds chan Sound    // likewise
-	ready  chan Ready    // likewise
-	ended  chan struct{} // closed by read when it has taken in everything
+	faults chan Fault      // closed by read, its only writer
+	sounds chan Sound      // likewise
+	ready  chan Ready      // likewise
+	gpus   chan meter.GPUs // likewise
+	ended  chan struct{}   // closed by read when it has taken in everything
 
 	mu    sync.Mutex // covers what follows
 	busy  bool
@@ -112,6 +119,12 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 	if o.Audio {
 		args = []string{AudioArgument}
 	}
+	if o.GPUs {
+		args = []string{GPUArgument}
+	}
+	if o.Holder {
+		args = []string{HolderArgument}
+	}
 	if o.RegistryFile != "" {
 		registry, err := os.Open(o.RegistryFile)
 		if err != nil {
@@ -132,7 +145,7 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), sounds: make(chan Sound, 16), ready: make(chan Ready, 1), ended: make(chan struct{})}
+	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), sounds: make(chan Sound, 16), ready: make(chan Ready, 1), gpus: make(chan meter.GPUs, 1), ended: make(chan struct{})}
 	if err := w.greet(ctx); err != nil {
 		proc.Kill()
 		_ = conn.Close()
@@ -182,6 +195,7 @@ func (w *Worker) read() {
 	defer close(w.faults)
 	defer close(w.sounds)
 	defer close(w.ready)
+	defer close(w.gpus)
 	for {
 		m, err := w.conn.Receive(0)
 		if err != nil {
@@ -208,6 +222,11 @@ func (w *Worker) take(m *ipc.Message) {
 		var s Sound
 		if m.Decode(&s) == nil {
 			offer(w.sounds, s)
+		}
+	case MessageGPUs:
+		var g meter.GPUs
+		if m.Decode(&g) == nil {
+			offer(w.gpus, g)
 		}
 	case MessageStats:
 		var s Stats

@@ -58,7 +58,8 @@ type GPURun struct {
 	Cycles  []GPUCycle  `json:"cycles"`
 	Trend   meter.Trend `json:"trend"` // of the device's memory after a cycle, in MiB
 	Encoder bool        `json:"has_encoder"`
-	// Mismatches count readings in which NVML and nvidia-smi differ.
+	// Mismatches count readings in which NVML and nvidia-smi differ by more than
+	// rounding to MiB.
 	Mismatches int `json:"mismatches"`
 	// CaughtAt is the first cycle whose receipt names a residue, RisingAt the
 	// first at which the trend is sure; 0 for never.
@@ -238,7 +239,10 @@ func (r *gpuRun) lookAgain(ctx context.Context, before int64, pid int, c *GPUCyc
 	return nil
 }
 
-// nearest rounds to MiB as nvidia-smi does.
+// differ leaves room for how nvidia-smi rounds to MiB.
+func differ(a, b int64) bool { return max(a-b, b-a) > 1 }
+
+// nearest rounds to MiB.
 func nearest(v meter.Value) int64 { return (v.N + mebibyte/2) / mebibyte }
 
 func gpuFiles(pid int) int64 {
@@ -253,7 +257,7 @@ func gpuFiles(pid int) int64 {
 func (r *gpuRun) book(n int, c GPUCycle) {
 	g := &r.result
 	g.Cycles = append(g.Cycles, c)
-	if c.During != c.DuringSMI || c.After != c.AfterSMI {
+	if differ(c.During, c.DuringSMI) || differ(c.After, c.AfterSMI) {
 		g.Mismatches++
 	}
 	if len(c.Residue) > 0 && g.CaughtAt == 0 {

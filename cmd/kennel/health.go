@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,22 @@ func newHealth() *cobra.Command {
 }
 
 func printHealth(w io.Writer, h web.Health) error {
+	for _, r := range h.Encoders {
+		if r.Hardware && r.Tried && !r.Works && !r.Closed && strings.HasSuffix(r.Reason, "not on this machine") {
+			continue
+		}
+		_, _ = fmt.Fprintf(w, "encoder   %s\n", r)
+	}
+	if h.GPUs != nil {
+		for _, d := range h.GPUs.Devices {
+			_, _ = fmt.Fprintf(w, "gpu %d     %s: %s of %s in use\n", d.Index, d.Name, mebibytes(d.Used), mebibytes(d.Total))
+		}
+	}
+	for _, m := range h.Meters {
+		if m.Dark {
+			_, _ = fmt.Fprintf(w, "dark      the meter %q since %s: %s\n", m.Name, m.Since.Format(time.TimeOnly), m.Error)
+		}
+	}
 	c := h.Canary
 	if c.At.IsZero() {
 		_, err := fmt.Fprintln(w, "canary    not back yet")

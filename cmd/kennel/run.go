@@ -135,7 +135,9 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 	instance := hex.EncodeToString(sum[:4])
 	var encoders []string
 	for _, name := range c.Video.Encoders {
-		encoders = append(encoders, name+"enc")
+		if rung, ok := media.EncoderNamed("h264", name); ok {
+			encoders = append(encoders, rung.Element)
+		}
 	}
 	audio := c.Audio.Server
 	if audio == config.AudioOff {
@@ -212,6 +214,8 @@ func (r *running) run(ctx context.Context) error {
 // to running sessions.
 func (r *running) attend(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { r.house.KeepHealth(ctx, r.config.Health.CanaryInterval.Std()) })
+	work.Go(func() { r.house.TryEncoders(ctx) })
+	work.Go(func() { r.house.WatchGPUs(ctx) })
 	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
 	work.Go(func() { r.host.Announce(ctx) })
 	if err := r.manager.Notify(systemd.Ready, systemd.Status("port "+strconv.Itoa(r.announced.HTTP))); err != nil {

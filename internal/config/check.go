@@ -153,11 +153,11 @@ func (l Limits) check(found *problems) {
 
 func (v Video) check(found *problems) {
 	if len(v.Encoders) == 0 {
-		found.addf("video.encoders", "is empty; name at least one of %s, %s", EncoderX264, EncoderOpenH264)
+		found.addf("video.encoders", "is empty; name at least one of %s", strings.Join(Encoders(), ", "))
 	}
 	for i, name := range v.Encoders {
 		path := fmt.Sprintf("video.encoders[%d]", i)
-		found.oneOf(path, name, EncoderX264, EncoderOpenH264)
+		found.oneOf(path, name, Encoders()...)
 		if slices.Contains(v.Encoders[:i], name) {
 			found.addf(path, "%q is named twice; each encoder has one place in the ladder", clip(name))
 		}

@@ -91,7 +91,8 @@ type Limits struct {
 
 // Video is how pictures are encoded and sent.
 type Video struct {
-	// Encoders is the ladder of encoders, best first: each of "x264", "openh264".
+	// Encoders is the ladder of encoders, best first: each of "nvcodec", "va",
+	// "qsv" (on a GPU), "x264", "openh264". What the machine lacks is left out.
 	Encoders []string `toml:"encoders"`
 	// FECPercent is the share of parity packets in percent of the data packets, 0 to 100.
 	FECPercent int `toml:"fec_percent"`
@@ -161,9 +162,17 @@ const (
 	MDNSAuto = "auto"
 	MDNSOff  = "off"
 
+	EncoderNVCodec  = "nvcodec"
+	EncoderVA       = "va"
+	EncoderQSV      = "qsv"
 	EncoderX264     = "x264"
 	EncoderOpenH264 = "openh264"
 )
+
+// Encoders returns every encoder, best first.
+func Encoders() []string {
+	return []string{EncoderNVCodec, EncoderVA, EncoderQSV, EncoderX264, EncoderOpenH264}
+}
 
 // Default is the configuration of a host without a file: all ports from base
 // 47989 (DefaultBasePort), the demo app, software encoders.
@@ -184,7 +193,7 @@ func Default() Config {
 			Lease:          Duration(10 * time.Minute),
 		},
 		Video: Video{
-			Encoders:   []string{EncoderX264, EncoderOpenH264},
+			Encoders:   Encoders(),
 			FECPercent: 20,
 			Encryption: EncryptionOptional,
 		},

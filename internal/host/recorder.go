@@ -60,6 +60,9 @@ func (r *Recorder) Record(e evidence.Event) {
 		}
 	}
 	r.log.Log(context.Background(), level, string(e.Stage)+" "+string(e.Kind), attrs...)
+	if e.Session == "" {
+		return // of the host itself, which has no entry in the history
+	}
 	r.enqueue(record{event: e})
 }
 

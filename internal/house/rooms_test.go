@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 	"internal/house":   {},
 
 	// What measures the whole.
-	"internal/bench": {"internal/evidence", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
+	"internal/bench": {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 
 	// The faces of the host, and the programs that look at it from outside.
 	"internal/web": {

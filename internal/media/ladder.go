@@ -4,27 +4,73 @@ import "slices"
 
 // Rung is one way to encode or decode a codec.
 type Rung struct {
+	// Name is what the configuration calls it: "nvcodec", "x264".
+	Name string `json:"name"`
 	// Codec is "h264".
-	Codec string
+	Codec string `json:"codec"`
 	// Element is a GStreamer element.
-	Element string
+	Element string `json:"element"`
 	// Package is the Debian package that brings it.
-	Package string
+	Package string `json:"package"`
+	// Format is the raw video format that the element takes.
+	Format string `json:"format"`
+	// GPU names the meter whose darkness closes the rung: GPUMeterName, or empty
+	// for one that no meter watches.
+	GPU string `json:"gpu,omitempty"`
+	// Hardware says that it needs a GPU.
+	Hardware bool `json:"hardware"`
 	// Available says that the element loads on this machine; only rungs of a
 	// Hello carry it.
-	Available bool
+	Available bool `json:"-"`
 }
+
+// GPUMeterName is the gauge of NVIDIA's devices.
+const GPUMeterName = "gpu"
+
+const bad = "gstreamer1.0-plugins-bad"
 
 var (
 	encoders = []Rung{
-		{Codec: "h264", Element: "x264enc", Package: "gstreamer1.0-plugins-ugly"},
-		{Codec: "h264", Element: "openh264enc", Package: "gstreamer1.0-plugins-bad"},
+		{Name: "nvcodec", Codec: "h264", Element: "nvh264enc", Package: bad, Format: "NV12", GPU: GPUMeterName, Hardware: true},
+		{Name: "va", Codec: "h264", Element: "vah264enc", Package: bad, Format: "NV12", Hardware: true},
+		{Name: "qsv", Codec: "h264", Element: "qsvh264enc", Package: bad, Format: "NV12", Hardware: true},
+		{Name: "x264", Codec: "h264", Element: "x264enc", Package: "gstreamer1.0-plugins-ugly", Format: "I420"},
+		{Name: "openh264", Codec: "h264", Element: "openh264enc", Package: bad, Format: "I420"},
 	}
 	decoders = []Rung{
-		{Codec: "h264", Element: "avdec_h264", Package: "gstreamer1.0-libav"},
-		{Codec: "h264", Element: "openh264dec", Package: "gstreamer1.0-plugins-bad"},
+		{Name: "libav", Codec: "h264", Element: "avdec_h264", Package: "gstreamer1.0-libav"},
+		{Name: "openh264", Codec: "h264", Element: "openh264dec", Package: bad},
 	}
 )
+
+// EncoderNamed returns the rung that the configuration calls so.
+func EncoderNamed(codec, name string) (Rung, bool) {
+	for _, r := range encoders {
+		if r.Codec == codec && r.Name == name {
+			return r, true
+		}
+	}
+	return Rung{}, false
+}
+
+// RawFormat is what an encoder's element takes.
+func RawFormat(element string) string {
+	if format := EncoderOf(element).Format; format != "" {
+		return format
+	}
+	return "I420"
+}
+
+// EncoderOf returns the rung of an element; one with nothing but the element
+// for an unknown one.
+func EncoderOf(element string) Rung {
+	for _, r := range encoders {
+		if r.Element == element {
+			return r
+		}
+	}
+	return Rung{Element: element}
+}
 
 // Encoders returns every known encoder of a codec, best first.
 func Encoders(codec string) []Rung { return ofCodec(encoders, codec) }

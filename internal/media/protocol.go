@@ -33,12 +33,14 @@ const (
 	MessagePause uint16 = 0x24
 	// MessageDecode carries a DecodeSpec, with one file: the frame stream.
 	MessageDecode uint16 = 0x25
+	// MessageTry carries a Rung: can it encode a picture?
+	MessageTry uint16 = 0x2b
 	// MessageStop ends the worker.
 	MessageStop uint16 = 0x26
 
 	// MessageHello carries a Hello, the first message of a worker.
 	MessageHello uint16 = 0x30
-	// MessageReady carries a Ready, the good answer to Encode and Decode.
+	// MessageReady carries a Ready, the good answer to Encode, Decode and Try.
 	MessageReady uint16 = 0x31
 	// MessageFault carries a Fault.
 	MessageFault uint16 = 0x32

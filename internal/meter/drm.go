@@ -105,3 +105,20 @@ func (r *regions) add(value string) {
 	}
 	r.sum = r.sum.Add(times(v, factor))
 }
+
+// DRM sums the GPU memory of processes as the drivers of their open files tell
+// it (drm-usage-stats of the kernel's documentation). ok is false where none of
+// them has such a file.
+func (p Proc) DRM(pids []int) (sum Value, ok bool) {
+	sum = Exactly(0)
+	for _, pid := range pids {
+		clients, err := p.DRMClients(pid)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		for _, c := range clients {
+			ok, sum = true, sum.Add(c.Memory)
+		}
+	}
+	return sum, ok
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -61,6 +62,8 @@ type Options struct {
 	StopTimeout time.Duration
 	// Lease is how long the app of a client that left is kept.
 	Lease time.Duration
+	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
+	GPUMeter meter.GPUMeter
 	// Receipt receives the receipt of every session, some seconds after its
 	// end; nil for nobody.
 	Receipt func(Receipt)
@@ -94,6 +97,8 @@ type House struct {
 
 	stopReaper context.CancelFunc
 
+	rungs       *rungs
+	gpus        *gpus
 	health      *health
 	books       *books
 	receipts    sync.WaitGroup  // of the receipts that wait
@@ -130,8 +135,9 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
-		books: newBooks(), health: newHealth(), receiptDelay: receiptDelay,
+		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay,
 	}
+	h.gpus = newGPUs(h)
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))
 	if err := spawner.Adopt(reaper); err != nil {
 		o.Log.Warn("orphans of apps will not be reaped", "error", err)

@@ -190,6 +190,9 @@ func (h *House) markers(session string) []string {
 
 // claimWorker takes a warm media worker for the first rendition.
 func (s *Session) claimWorker(ctx context.Context) error {
+	if usable, reasons := s.house.usable(); len(usable) == 0 {
+		return noEncoder(reasons)
+	}
 	w, err := s.house.spares.claim(ctx)
 	if err != nil {
 		return evidence.Errorf(evidence.Unavailable, "this host cannot encode video: %w", err).WithFault(evidence.FaultMediaStart)

@@ -68,9 +68,27 @@ func (s *Session) take() meter.Usage {
 	if !u[meter.CPU].Known {
 		u[meter.CPU] = busy(pids)
 	}
+	s.took = pids
+	if v, ok := s.house.gpuMemory(context.Background(), pids); ok {
+		u[meter.GPUMemory] = v
+	}
 	u[meter.Directories] = present([]string{s.dir})
 	u[meter.Cgroups] = present(slices.Collect(maps.Values(s.group.Dirs())))
 	return u
+}
+
+// leftOnGPU adds what drivers still hold for the session's processes. They take
+// it back shortly after a process is gone, so that only a later look counts.
+func (s *Session) leftOnGPU(u meter.Usage) (residue []string) {
+	v, ok := s.house.gpuMemory(s.house.ending, s.took)
+	if !ok {
+		return nil
+	}
+	u[meter.GPUMemory] = v
+	if v.Known && v.N > 0 {
+		residue = append(residue, fmt.Sprintf("%d MiB of GPU memory of processes that are gone", v.N>>20))
+	}
+	return residue
 }
 
 // busy is the time that live processes have worked.
@@ -143,6 +161,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		case <-h.ending.Done():
 		}
 		r.Later, r.Residue = s.left()
+		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
 		r.Serve = own()
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked

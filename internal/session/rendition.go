@@ -84,7 +84,12 @@ func (r *rendition) run(ctx context.Context) {
 	defer close(r.done)
 	s := r.session
 	s.trace.Began(evidence.StageVideoPipeline, "codec", "h264", "width", strconv.Itoa(r.stream.Width), "height", strconv.Itoa(r.stream.Height), "fps", strconv.Itoa(r.stream.FPS))
-	steps := newLadder(s.house.o.Encoders)
+	usable, reasons := s.house.usable()
+	if len(usable) == 0 {
+		s.End(evidence.EndEncoderDied, noEncoder(reasons).Error())
+		return
+	}
+	steps := newLadder(usable)
 	var sink FrameSink
 	for ctx.Err() == nil {
 		r.frames = 0

@@ -90,6 +90,7 @@ type Session struct {
 	sound      *sound.Server // nil without sound
 
 	watchers sync.WaitGroup
+	took     []int // its processes when it was told to end; of the teardown
 
 	mu        sync.Mutex // covers what follows
 	state     State

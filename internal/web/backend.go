@@ -66,7 +66,8 @@ func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
 	if now {
 		l.House.Canary(ctx)
 	}
-	h := Health{Canary: l.House.Health()}
+	h := Health{Canary: l.House.Health(), Encoders: l.House.Rungs()}
+	h.Meters, h.GPUs = l.House.Meters()
 	if err := l.House.Ready(); err != nil {
 		h.Why = err.Error()
 	} else {

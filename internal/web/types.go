@@ -120,6 +120,12 @@ type Health struct {
 	// Why says in words why not.
 	Why    string         `json:"why,omitempty"`
 	Canary session.Health `json:"canary"`
+	// Encoders is the ladder, best first.
+	Encoders []session.RungState `json:"encoders"`
+	// Meters are those that are read all the time; GPUs is their newest reading,
+	// null where there is none.
+	Meters []meter.Reading `json:"meters"`
+	GPUs   *meter.GPUs     `json:"gpus"`
 }
 
 // Backend is what the API acts on. Its errors are evidence.Errors.

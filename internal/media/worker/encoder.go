@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func encoderPipeline(spec *media.EncodeSpec, element string, cpus int) string {
 	if profile == "" {
 		profile = "main"
 	}
-	raw := fmt.Sprintf("video/x-raw,format=I420,width=%d,height=%d,framerate=%d/%d,colorimetry=bt709,pixel-aspect-ratio=1/1", spec.Width, spec.Height, spec.FPSNum, spec.FPSDen)
+	raw := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/%d,colorimetry=bt709,pixel-aspect-ratio=1/1", media.RawFormat(element), spec.Width, spec.Height, spec.FPSNum, spec.FPSDen)
 	coded := "video/x-h264,stream-format=byte-stream,alignment=au"
 	var codec string
 	switch element {
@@ -56,6 +57,12 @@ func encoderPipeline(spec *media.EncodeSpec, element string, cpus int) string {
 		codec, coded = x264(spec, cpus), coded+",profile="+profile
 	case "openh264enc":
 		codec = openh264(spec)
+	case "nvh264enc":
+		codec, coded = nvcodec(spec), coded+",profile="+profile
+	case "vah264enc":
+		codec, coded = va(spec), coded+",profile="+profile
+	case "qsvh264enc":
+		codec, coded = qsv(spec), coded+",profile="+profile
 	}
 	return fmt.Sprintf("videoconvertscale name=head n-threads=%d add-borders=true ! %s ! %s ! %s ! appsink name=sink sync=false async=false max-buffers=8 enable-last-sample=false",
 		converterThreads(cpus), raw, codec, coded)
@@ -96,6 +103,26 @@ func openh264(spec *media.EncodeSpec) string {
 	slices := max(spec.Slices, 1)
 	return fmt.Sprintf("openh264enc name=codec usage-type=camera complexity=low rate-control=bitrate bitrate=%d gop-size=0 scene-change-detection=false enable-frame-skip=false slice-mode=n-slices num-slices=%d multi-thread=1",
 		spec.BitrateKbps*1000, slices)
+}
+
+// The encoders of GPUs take pictures from main memory here, and key frames only
+// when they are asked for one. What is not named has the element's default.
+
+// nvcodec has its rate control for low latency in a preset; NVENC cannot slice
+// in GStreamer.
+func nvcodec(spec *media.EncodeSpec) string {
+	return fmt.Sprintf("nvh264enc name=codec preset=low-latency-hq zerolatency=true rc-mode=cbr bitrate=%d vbv-buffer-size=%d gop-size=-1 bframes=0 aud=false",
+		spec.BitrateKbps, max(1, spec.BitrateKbps*reservoir(spec)/1000))
+}
+
+func va(spec *media.EncodeSpec) string {
+	return fmt.Sprintf("vah264enc name=codec rate-control=cbr bitrate=%d cpb-size=%d key-int-max=1024 b-frames=0 ref-frames=1 num-slices=%d target-usage=6 aud=false",
+		spec.BitrateKbps, max(1, spec.BitrateKbps*reservoir(spec)/1000), max(spec.Slices, 1))
+}
+
+func qsv(spec *media.EncodeSpec) string {
+	return fmt.Sprintf("qsvh264enc name=codec rate-control=cbr bitrate=%d gop-size=0 idr-interval=0 b-frames=0 ref-frames=1 target-usage=6 low-latency=true",
+		spec.BitrateKbps)
 }
 
 // setBitrate changes the bit rate of the running encoder.
@@ -166,6 +193,9 @@ func (e *encoder) close() { e.pipe.close() }
 
 // missing says in one sentence which package brings one of the rungs.
 func missing(rungs []media.Rung) string {
+	if software := slices.DeleteFunc(slices.Clone(rungs), func(r media.Rung) bool { return r.Hardware }); len(software) > 0 {
+		rungs = software
+	}
 	var names []string
 	for _, r := range rungs {
 		names = append(names, fmt.Sprintf("%s (package %s)", r.Element, r.Package))

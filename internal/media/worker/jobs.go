@@ -47,6 +47,23 @@ func (p *process) encode(spec media.EncodeSpec, files []*os.File) error {
 	return nil
 }
 
+// try encodes a picture with one rung, and says whether that worked.
+func (p *process) try(rung media.Rung) error {
+	begun := monotonic()
+	rung = media.EncoderOf(rung.Element)
+	if rung.Codec == "" {
+		return fmt.Errorf("%q is no encoder of the ladder", rung.Element)
+	}
+	if !haveElement(rung.Element) {
+		return media.Fault{ID: evidence.FaultEncoderMissing, Detail: missing([]media.Rung{rung})}
+	}
+	if err := tryEncoder(rung); err != nil {
+		return media.Fault{ID: evidence.FaultEncoderInit, Detail: fmt.Sprintf("%s: %s", rung.Element, err)}
+	}
+	p.ready(rung.Element, begun)
+	return nil
+}
+
 // scenes reads the scene link. When the display goes, the last picture is kept.
 func (p *process) scenes(e *encoding) {
 	if err := e.inbox.read(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,7 +63,7 @@ func Run(began time.Time) error {
 	}
 	// The registry has been read. Nothing is there when the parent passed none.
 	_ = unix.Close(media.RegistryFD)
-	p.encoders = available(media.Encoders("h264"), loadElement)
+	p.encoders = available(media.Encoders("h264"), thereToEncode)
 	// Decoders are heavy, and few workers decode: what the registry says will do.
 	p.decoders = available(media.Decoders("h264"), haveElement)
 	preload(p.encoders)
@@ -97,10 +98,21 @@ func available(rungs []media.Rung, there func(element string) bool) []string {
 	return names
 }
 
+// thereToEncode tells whether an encoder is installed. One of a GPU is only
+// looked up: its plugin may take a context as soon as it is loaded, which a
+// worker that waits must not hold.
+func thereToEncode(element string) bool {
+	if media.EncoderOf(element).Hardware {
+		return haveElement(element)
+	}
+	return loadElement(element)
+}
+
 // preload encodes a tiny picture, so that the libraries and the generated code
-// of the converter and the best encoder are there before the job comes. When it
-// fails the job says why.
+// of the converter and the best encoder on the CPU are there before the job
+// comes. When it fails the job says why.
 func preload(encoders []string) {
+	encoders = slices.DeleteFunc(slices.Clone(encoders), func(e string) bool { return media.EncoderOf(e).Hardware })
 	if len(encoders) == 0 {
 		return
 	}
@@ -155,6 +167,12 @@ func (p *process) handle(m *ipc.Message, files []*os.File) error {
 			return err
 		}
 		return p.encode(spec, files)
+	case media.MessageTry:
+		var rung media.Rung
+		if err := m.Decode(&rung); err != nil {
+			return err
+		}
+		return p.try(rung)
 	case media.MessageDecode:
 		var spec media.DecodeSpec
 		if err := m.Decode(&spec); err != nil {

@@ -1,0 +1,145 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+const (
+	// gaugeEvery and gaugeDeadline find a meter that hangs within 5 s.
+	gaugeEvery    = 2 * time.Second
+	gaugeDeadline = 2 * time.Second
+	// firstReading bounds the meter's start, in which a driver may load.
+	firstReading = 10 * time.Second
+)
+
+// gpus are the machine's GPUs as their meter shows them, on a machine that has
+// any.
+type gpus struct {
+	meter meter.GPUMeter
+
+	mu      sync.Mutex // covers what follows
+	board   *meter.Board
+	reading meter.GPUs
+	known   bool // reading is the newest, and not of before a failure
+}
+
+func newGPUs(h *House) *gpus {
+	g := &gpus{meter: h.o.GPUMeter}
+	if g.meter == nil {
+		g.meter = media.NewGPUMeter(h.spawner, media.Options{Executable: h.o.MediaExecutable, Env: h.markers("meter")})
+	}
+	return g
+}
+
+// read takes a reading and keeps it.
+func (g *gpus) read(ctx context.Context) error {
+	reading, err := g.meter.Read(ctx)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.known = err == nil
+	if err == nil {
+		g.reading = reading
+	}
+	return err
+}
+
+// newest is the newest reading; ok is false where nothing is known.
+func (g *gpus) newest() (meter.GPUs, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reading, g.known
+}
+
+func (g *gpus) readings() []meter.Reading {
+	g.mu.Lock()
+	board := g.board
+	g.mu.Unlock()
+	if board == nil {
+		return []meter.Reading{}
+	}
+	return board.Readings()
+}
+
+// WatchGPUs reads the machine's GPUs until ctx ends. Where there is no driver
+// it returns at once.
+func (h *House) WatchGPUs(ctx context.Context) {
+	if c, ok := h.gpus.meter.(interface{ Close() }); ok {
+		defer c.Close()
+	}
+	first, cancel := context.WithTimeout(ctx, firstReading)
+	err := h.gpus.read(first)
+	cancel()
+	if ctx.Err() != nil || errors.Is(err, media.ErrNoGPUDriver) {
+		return
+	}
+	if reading, ok := h.gpus.newest(); ok {
+		for _, d := range reading.Devices {
+			h.o.Log.Info("GPU", "name", d.Name, "driver", reading.Driver, "memory", d.Total.String(), "in_use", d.Used.String(), "nvenc", d.HasEncoder)
+		}
+	}
+	board := meter.NewBoard(ctx, []meter.Gauge{{Name: media.GPUMeterName, Read: h.gpus.read, Every: gaugeEvery, Deadline: gaugeDeadline}}, h.meterChanged)
+	h.gpus.mu.Lock()
+	h.gpus.board = board
+	h.gpus.mu.Unlock()
+	<-ctx.Done()
+	board.Close()
+}
+
+// meterChanged tells of a meter that went dark or came back.
+func (h *House) meterChanged(r meter.Reading) {
+	e := evidence.Event{Version: evidence.EventVersion, Mono: evidence.Monotonic(), Wall: time.Now().UTC(), Boot: evidence.BootID(), Stage: evidence.StageVideoPipeline, Kind: evidence.Note, Attrs: map[string]string{"meter": r.Name}}
+	if r.Dark {
+		e.Fault, e.Attrs["error"] = evidence.FaultMeterDark, r.Error
+	} else {
+		e.Attrs["state"] = "answers again"
+	}
+	h.o.Event(e)
+}
+
+// dark tells whether a GPU's meter is dark. A machine without one has none.
+func (h *House) dark(gauge string) bool {
+	if gauge == "" {
+		return false
+	}
+	h.gpus.mu.Lock()
+	board := h.gpus.board
+	h.gpus.mu.Unlock()
+	return board != nil && board.Dark(gauge)
+}
+
+// Meters tells how the meters do, and what the GPUs hold; nil where there is no
+// GPU, or nothing is known of it.
+func (h *House) Meters() ([]meter.Reading, *meter.GPUs) {
+	if reading, ok := h.gpus.newest(); ok {
+		return h.gpus.readings(), &reading
+	}
+	return h.gpus.readings(), nil
+}
+
+// gpuMemory is what some processes hold on the GPUs now, by NVML or by what
+// other drivers tell of their files. ok is false where there is no GPU.
+func (h *House) gpuMemory(ctx context.Context, pids []int) (v meter.Value, ok bool) {
+	h.gpus.mu.Lock()
+	watched := h.gpus.board != nil
+	h.gpus.mu.Unlock()
+	if !watched {
+		return meter.Live.DRM(pids)
+	}
+	if h.dark(media.GPUMeterName) {
+		return meter.Value{}, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, gaugeDeadline)
+	defer cancel()
+	reading, err := h.gpus.meter.Read(ctx)
+	if err != nil {
+		return meter.Value{}, true
+	}
+	return reading.Of(pids), true
+}

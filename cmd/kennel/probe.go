@@ -19,6 +19,7 @@ type probeFlags struct {
 	seconds, bitrate, keys        int
 	audioChannels                 int
 	asJSON, plain, keepRunning    bool
+	show                          bool
 }
 
 func newProbe() *cobra.Command {
@@ -27,9 +28,14 @@ func newProbe() *cobra.Command {
 		Use: "probe HOST[:PORT]", Short: "Be a Moonlight client: pair, launch, measure, leave", Args: cobra.ExactArgs(1),
 		Long: `Be a headless Moonlight client: pair, launch an app, decode what is streamed,
 type into it, leave, and say what was seen. It works against any Moonlight
-host; with kennel's demo app it also reads the frame numbers in the picture.`,
+host; with kennel's demo app it also reads the frame numbers in the picture.
+
+With --show you look at the stream yourself: in the terminal, as sixel where it
+can do that and as half blocks otherwise, until Ctrl-C. What you type goes to
+the app. Without a terminal, or also, --png DIR gets a picture a second.`,
 		Example: `  kennel probe localhost --pair 1234 --identity ./me   # first, with: kennel pair 1234
-  kennel probe localhost --identity ./me --app Demo --mode 1280x720x60 --seconds 10`,
+  kennel probe localhost --identity ./me --app Demo --mode 1280x720x60 --seconds 10
+  kennel probe localhost --identity ./me --show`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd, args[0], f) },
 	}
 	flags := cmd.Flags()
@@ -44,7 +50,8 @@ host; with kennel's demo app it also reads the frame numbers in the picture.`,
 	flags.BoolVar(&f.plain, "plain", false, "do not encrypt RTSP, as old clients")
 	flags.BoolVar(&f.keepRunning, "keep", false, "leave the app running")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON")
-	flags.StringVar(&f.png, "png", "", "write the last picture to this `file`")
+	flags.BoolVar(&f.show, "show", false, "draw the stream in the terminal until Ctrl-C, or for --seconds when given")
+	flags.StringVar(&f.png, "png", "", "write the last picture to this `file`; with --show, one a second into this directory")
 	return cmd
 }
 
@@ -61,13 +68,18 @@ func runProbe(cmd *cobra.Command, target string, f probeFlags) error {
 	if o.Width, o.Height, o.FPS, err = parseMode(f.mode); err != nil {
 		return err
 	}
+	if f.show {
+		if err := showStream(cmd, f, &o); err != nil {
+			return err
+		}
+	}
 	report, err := probe.Run(cmd.Context(), o)
 	if report != nil && (err == nil || f.asJSON) {
 		if printErr := printReport(cmd, report, f.asJSON); printErr != nil && err == nil {
 			err = printErr
 		}
 	}
-	if err == nil && f.png != "" {
+	if err == nil && f.png != "" && !f.show {
 		err = report.WritePNG(f.png)
 	}
 	if err == nil && report != nil && !report.OK {

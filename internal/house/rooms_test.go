@@ -39,19 +39,19 @@ var rooms = map[string][]string{
 		"internal/session", "internal/store", "internal/wolflog",
 	},
 	"internal/probe": {
-		"internal/barcode", "internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/scene", "moonlight",
+		"internal/barcode", "internal/evidence", "internal/ipc", "internal/media", "internal/process", "internal/scene", "internal/terminal", "moonlight",
 	},
 	"internal/demo": {"internal/barcode", "internal/pulse", "wayland"},
 
 	// A session and what it is made of.
 	"internal/session": {
-		"internal/app", "internal/barcode", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
+		"internal/app", "internal/barcode", "internal/card", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
 		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
 	"internal/diagnosis": {"internal/evidence", "internal/store", "internal/wolflog"},
-	"internal/display":   {"internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
+	"internal/display":   {"internal/card", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
 	"internal/display/compositor": {
-		"internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
+		"internal/card", "internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
 	},
 	"internal/media":        {"internal/evidence", "internal/ipc", "internal/meter", "internal/process", "internal/scene"},
 	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/pulse", "internal/scene"},
@@ -70,7 +70,9 @@ var rooms = map[string][]string{
 	"internal/discovery": {},
 	"internal/systemd":   {},
 	"internal/terminal":  {},
-	"internal/boxart":    {},
+	"internal/boxart":    {"internal/lettering"},
+	"internal/card":      {"internal/lettering"},
+	"internal/lettering": {},
 	"internal/barcode":   {},
 	"internal/pulse":     {},
 	"internal/evidence":  {},

@@ -38,28 +38,13 @@ func (p *Pilot) Keys(codes ...uint8) error {
 
 // Type types a text by the keys of a US keyboard.
 func (p *Pilot) Type(text string) error {
-	const shiftKey = 0xa0
 	for _, r := range text {
 		vk, shift, ok := control.RuneToVK(r)
 		if !ok {
 			return evidence.Errorf(evidence.Invalid, "no key of a US keyboard types %q: send it as control.Text", r)
 		}
-		var held control.Modifiers
-		if shift {
-			held = control.ModifierShift
-			if err := p.Input(control.Key{VK: shiftKey, Down: true, Modifiers: held}); err != nil {
-				return err
-			}
-		}
-		for _, down := range [...]bool{true, false} {
-			if err := p.Input(control.Key{VK: vk, Down: down, Modifiers: held}); err != nil {
-				return err
-			}
-		}
-		if shift {
-			if err := p.Input(control.Key{VK: shiftKey}); err != nil {
-				return err
-			}
+		if err := p.chord(vk, modifiers(shift, false, false)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -111,11 +96,17 @@ func (p *Pilot) look(fits func(*Frame) bool) bool {
 
 // WritePNG writes the newest decoded picture to a file.
 func (p *Pilot) WritePNG(path string) error {
-	p.s.mu.Lock()
-	kept := p.s.seen.picture
-	kept.data = append([]byte(nil), kept.data...)
-	p.s.mu.Unlock()
+	var kept picture
+	p.copy(&kept)
 	return (&Report{last: &kept}).WritePNG(path)
+}
+
+// copy copies the newest decoded picture, so that the stream need not wait.
+func (p *Pilot) copy(to *picture) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	from := &p.s.seen.picture
+	to.width, to.height, to.data = from.width, from.height, append(to.data[:0], from.data...)
 }
 
 // Frame is a decoded picture.

@@ -202,6 +202,8 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	}
 	if r.Input.Sent > 0 {
 		line("input", "%d of %d keys echoed, round trip p50 %s, p95 %s", r.Input.Echoed, r.Input.Sent, r.Input.RoundTrip.P50, r.Input.RoundTrip.P95)
+	} else if r.Input.SeenTotal > 0 {
+		line("input", "%d keys reached the app", r.Input.SeenTotal)
 	}
 	r.renderAudio(line)
 	if r.Termination != nil {

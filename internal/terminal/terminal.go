@@ -51,20 +51,29 @@ type Screen struct {
 // end of a slow line counts as one without sixel.
 const answerTime = 300 * time.Millisecond
 
+// Is says whether both files are terminals.
+func Is(in, out *os.File) bool {
+	for _, f := range []*os.File{in, out} {
+		if _, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // Open takes over the terminal of in and out: the other screen, no cursor, no
 // echo. getenv is os.Getenv. Close gives it back; call it also after a signal.
 func Open(in, out *os.File, getenv func(string) string) (*Screen, error) {
 	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
-	if err != nil {
-		return nil, ErrNotTerminal
-	}
-	if _, err := unix.IoctlGetTermios(int(out.Fd()), unix.TCGETS); err != nil {
+	if err != nil || !Is(in, out) {
 		return nil, ErrNotTerminal
 	}
 	s := &Screen{in: in, out: out, before: before, mode: modeOf(getenv)}
 	quiet := *before
-	// Signals stay on: Ctrl-C must end the program.
-	quiet.Lflag &^= unix.ECHO | unix.ICANON
+	// Ctrl-C must end the program; whatever else is typed can be for the app.
+	quiet.Lflag &^= unix.ECHO | unix.ICANON | unix.IEXTEN
+	quiet.Iflag &^= unix.IXON | unix.ICRNL
+	quiet.Cc[unix.VSUSP] = 0
 	quiet.Cc[unix.VMIN], quiet.Cc[unix.VTIME] = 0, 0
 	if err := unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, &quiet); err != nil {
 		return nil, fmt.Errorf("prepare the terminal: %w", err)
@@ -204,6 +213,23 @@ func (s *Screen) Show(img *image.RGBA) error {
 		s.buf = appendBlocks(s.buf, img, s.mode == TrueColour)
 	}
 	if _, err := s.out.Write(s.buf); err != nil {
+		return fmt.Errorf("write to the terminal: %w", err)
+	}
+	return nil
+}
+
+// Say writes a line below the picture, cut to the terminal's width.
+func (s *Screen) Say(line string) error {
+	size, err := unix.IoctlGetWinsize(int(s.out.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return fmt.Errorf("ask for the terminal's size: %w", err)
+	}
+	text := []rune(line)
+	if columns := int(size.Col); columns > 0 && len(text) > columns {
+		text = text[:columns]
+	}
+	// Row 999 is the last one of any terminal.
+	if _, err := fmt.Fprintf(s.out, "\x1b[999;1H\x1b[0m%s\x1b[K", string(text)); err != nil {
 		return fmt.Errorf("write to the terminal: %w", err)
 	}
 	return nil

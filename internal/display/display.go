@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/card"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/process"
 )
@@ -242,6 +243,16 @@ func (d *Display) RemoveSink(id uint32) error {
 // Resize gives the output another size in pixels.
 func (d *Display) Resize(_ context.Context, width, height int) error {
 	return d.conn.SendJSON(sendTimeout, MessageResize, Size{width, height})
+}
+
+// SetCard says what to show while no window is there; an empty card for nothing.
+func (d *Display) SetCard(c card.Card) error {
+	return d.conn.SendJSON(sendTimeout, MessageCard, c.Cut())
+}
+
+// Notify lays a notice over the picture for a while.
+func (d *Display) Notify(n Notice) error {
+	return d.conn.SendJSON(sendTimeout, MessageNotice, n)
 }
 
 // Stats asks the display for its counters.

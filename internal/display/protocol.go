@@ -1,5 +1,7 @@
 package display
 
+import "time"
+
 // Version is the version of the control protocol below, checked at Hello.
 const Version = 1
 
@@ -28,6 +30,11 @@ const (
 	MessageStop uint16 = 0x06
 	// MessageQueryStats asks for MessageStats.
 	MessageQueryStats uint16 = 0x07
+	// MessageCard carries a card.Card, which is shown while no window is there;
+	// an empty one for none.
+	MessageCard uint16 = 0x08
+	// MessageNotice carries a Notice.
+	MessageNotice uint16 = 0x09
 )
 
 // Control messages from the display to the host.
@@ -53,6 +60,19 @@ type Configure struct {
 	AllowedUIDs []uint32
 	// KeymapLayout is an XKB layout name; only "us" (and "", the same) is known.
 	KeymapLayout string
+}
+
+// Notice is laid over the picture for a while.
+type Notice struct {
+	// Text is one or two sentences; empty to take the notice away.
+	Text string
+	// Millis is for how long, in milliseconds; up to a minute.
+	Millis int
+}
+
+// Time is for how long the notice is shown.
+func (n Notice) Time() time.Duration {
+	return time.Duration(min(max(n.Millis, 100), 60_000)) * time.Millisecond
 }
 
 // SinkID names a scene link.

@@ -46,6 +46,7 @@ type compositor struct {
 	data    dataState
 	primary primaryState
 	tokens  []string // of activation, issued and not used
+	cards   cards
 	stats   display.Stats
 	mapped  bool
 	painted bool
@@ -82,6 +83,7 @@ func (c *compositor) close() {
 	c.unwatch()
 	c.refresh.close()
 	c.seat.close()
+	c.cards.close()
 	c.out.Close()
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/card"
 	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/ipc"
 )
@@ -62,6 +63,18 @@ func (c *compositor) handle(m *ipc.Message, up *uplink) error {
 				up.event(display.Event{Kind: display.EventFault, Fault: display.FaultOutput, Detail: err.Error()})
 			}
 		})
+	case display.MessageCard:
+		var said card.Card
+		if err := m.Decode(&said); err != nil {
+			return err
+		}
+		c.wl.Do(func() { c.setCard(said) })
+	case display.MessageNotice:
+		var n display.Notice
+		if err := m.Decode(&n); err != nil {
+			return err
+		}
+		c.wl.Do(func() { c.setNotice(n) })
 	case display.MessageQueryStats:
 		c.wl.Do(func() { up.json(display.MessageStats, c.statistics()) })
 	default:

@@ -58,6 +58,8 @@ func (c *compositor) layout() {
 	for _, t := range c.toplevels {
 		c.placeToplevel(t)
 	}
+	c.placeCard()
+	c.placeNotice()
 	c.placePointer()
 	c.enterOutput()
 	c.damageMoves()

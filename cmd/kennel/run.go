@@ -131,8 +131,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 	if err != nil {
 		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
-	sum := sha256.Sum256([]byte(dir))
-	instance := hex.EncodeToString(sum[:4])
+	instance := instanceOf(dir)
 	var encoders []string
 	for _, name := range c.Video.Encoders {
 		if rung, ok := media.EncoderNamed("h264", name); ok {
@@ -151,8 +150,14 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
 		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
-		StopTimeout: c.Limits.StopTimeout.Std(), Lease: c.Limits.Lease.Std(), Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
+		StopTimeout: c.Limits.StopTimeout.Std(), Lease: c.Limits.Lease.Std(), Idle: c.Limits.Idle.Std(), Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
+}
+
+// instanceOf names the host of a data directory among those of the machine.
+func instanceOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:4])
 }
 
 // runtimeDir is short, because it holds sockets, and belongs to this data
@@ -215,6 +220,7 @@ func (r *running) run(ctx context.Context) error {
 func (r *running) attend(ctx context.Context, work *sync.WaitGroup) {
 	work.Go(func() { r.house.KeepHealth(ctx, r.config.Health.CanaryInterval.Std()) })
 	work.Go(func() { r.house.TryEncoders(ctx) })
+	work.Go(func() { r.house.ReapIdle(ctx) })
 	work.Go(func() { r.house.WatchGPUs(ctx) })
 	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
 	work.Go(func() { r.host.Announce(ctx) })

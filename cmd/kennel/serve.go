@@ -15,6 +15,7 @@ import (
 type serveFlags struct {
 	data, config, hostname, logFormat, logLevel string
 	port                                        int
+	check, asJSON                               bool
 }
 
 func newServe() *cobra.Command {
@@ -25,8 +26,13 @@ func newServe() *cobra.Command {
 
 Without a configuration file the host offers the built-in demo app on
 Moonlight's usual ports. Everything that the host keeps is in the data
-directory: its key, the paired clients, the sessions' history and output.`,
+directory: its key, the paired clients, the sessions' history and output.
+
+With --check the host is not started: each thing that it needs is tried, and
+what this machine lacks is said with its cure. The exit status is 1 when the
+host could not stream.`,
 		Example: `  kennel serve
+  kennel serve --check
   kennel serve --data ./data --port 47989 --config kennel.toml`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), cmd, f) },
 	}
@@ -36,6 +42,8 @@ directory: its key, the paired clients, the sessions' history and output.`,
 	cmd.Flags().StringVar(&f.hostname, "hostname", "", "`name` that Moonlight shows, over the configuration's")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "", "text or json, over the configuration's")
 	cmd.Flags().StringVar(&f.logLevel, "log-level", "", "debug, info, warn or error, over the configuration's")
+	cmd.Flags().BoolVar(&f.check, "check", false, "only say what this machine lacks")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "with --check, print JSON")
 	return cmd
 }
 
@@ -86,6 +94,9 @@ func runServe(ctx context.Context, cmd *cobra.Command, f serveFlags) error {
 	c, err := loadConfig(f)
 	if err != nil {
 		return err
+	}
+	if f.check {
+		return runCheck(cmd, c, f)
 	}
 	r, err := openHost(ctx, c, f.data, newLogger(cmd.ErrOrStderr(), c.Log))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/barcode", "internal/bench", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
+		"internal/app", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/web", "internal/wolflog", "moonlight",
@@ -23,6 +23,9 @@ var rooms = map[string][]string{
 	"internal/house":   {},
 
 	// What measures the whole.
+	"internal/checkup": {
+		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/process", "internal/sound",
+	},
 	"internal/bench": {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 
 	// The faces of the host, and the programs that look at it from outside.

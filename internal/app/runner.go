@@ -51,7 +51,23 @@ type RunnerSpec struct {
 	Dir string `json:"dir,omitempty"`
 	// NewPrivileges lets the app gain rights by set-user-id programs.
 	NewPrivileges bool `json:"new_privileges,omitempty"`
+	// OnExit is what follows when the app ends by itself with status 0, OnCrash
+	// when it ends otherwise; empty for End.
+	OnExit  Policy `json:"on_exit,omitempty"`
+	OnCrash Policy `json:"on_crash,omitempty"`
 }
+
+// Policy is what follows an app's end.
+type Policy string
+
+const (
+	// End ends the session.
+	End Policy = "end"
+	// Restart starts the app again, after a time that grows when it ends soon.
+	Restart Policy = "restart"
+	// Card keeps the session, which tells the player what happened.
+	Card Policy = "card"
+)
 
 // Place is where a session's app runs.
 type Place struct {

@@ -16,6 +16,13 @@ const (
 	RunnerDemo = "demo"
 )
 
+// What follows an app's end.
+const (
+	PolicyEnd     = "end"
+	PolicyRestart = "restart"
+	PolicyCard    = "card"
+)
+
 // App is one app that clients can launch.
 type App struct {
 	// Title is what clients show: 1 to 128 printable characters, unique.
@@ -34,7 +41,8 @@ type App struct {
 
 // Runner says how an app is started.
 type Runner struct {
-	// Type is RunnerProcess or RunnerDemo. The demo takes only Env beside it.
+	// Type is RunnerProcess or RunnerDemo. The demo takes no
+	// command, user or directory.
 	Type string `toml:"type" json:"type"`
 	// RunCmd is a command line that is split into words without a shell (SplitCommand).
 	RunCmd string `toml:"run_cmd" json:"run_cmd,omitempty"`
@@ -49,6 +57,11 @@ type Runner struct {
 	// NewPrivileges lets the app gain rights by set-user-id programs, as sudo
 	// does; it is off unless wanted.
 	NewPrivileges bool `toml:"new_privileges" json:"new_privileges,omitempty"`
+	// OnExit is what follows when the app ends by itself with status 0, OnCrash
+	// when it ends otherwise: "end" ends the session, "restart" starts the app
+	// again, "card" keeps the session and tells the player. Empty means "end".
+	OnExit  string `toml:"on_exit" json:"on_exit,omitempty"`
+	OnCrash string `toml:"on_crash" json:"on_crash,omitempty"`
 }
 
 // Demo is the built-in demo app.

@@ -149,6 +149,7 @@ func (l Limits) check(found *problems) {
 	found.lasting("limits.pair_timeout", l.PairTimeout, time.Second, time.Hour)
 	found.lasting("limits.stop_timeout", l.StopTimeout, 0, 10*time.Minute)
 	found.lasting("limits.lease", l.Lease, time.Second, 30*24*time.Hour)
+	found.lasting("limits.idle", l.Idle, 0, 30*24*time.Hour)
 }
 
 func (v Video) check(found *problems) {

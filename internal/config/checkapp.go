@@ -27,7 +27,7 @@ func (r Runner) check(path string, found *problems) {
 	switch r.Type {
 	case RunnerDemo:
 		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" {
-			found.addf(path, "the demo takes env and no other key beside type = %q", RunnerDemo)
+			found.addf(path, "the demo takes env, on_exit and on_crash and no other key beside type = %q", RunnerDemo)
 		}
 		r.checkSurroundings(path, found)
 	case RunnerProcess:
@@ -87,6 +87,11 @@ func (r Runner) checkSurroundings(path string, found *problems) {
 	}
 	if r.User != "" && (len(r.User) > maxWord || !printable(r.User) || strings.ContainsAny(r.User, ":/ ")) {
 		found.addf(path+".user", "%q is not a user name; leave it out to run the app under the session's own user id", clip(r.User))
+	}
+	for key, policy := range map[string]string{"on_exit": r.OnExit, "on_crash": r.OnCrash} {
+		if policy != "" {
+			found.oneOf(path+"."+key, policy, PolicyEnd, PolicyRestart, PolicyCard)
+		}
 	}
 	if r.Dir != "" {
 		found.absolute(path+".dir", r.Dir)

@@ -87,6 +87,8 @@ type Limits struct {
 	StopTimeout Duration `toml:"stop_timeout"`
 	// Lease is how long the app of a client that left or vanished is kept.
 	Lease Duration `toml:"lease"`
+	// Idle is after what time without any input a session ends; 0 means never.
+	Idle Duration `toml:"idle"`
 }
 
 // Video is how pictures are encoded and sent.

@@ -30,13 +30,15 @@ const (
 	EndReplaced End = "replaced"
 	// EndShutdown: the host is stopping.
 	EndShutdown End = "host-shutdown"
+	// EndIdle: the player did nothing for longer than the host allows.
+	EndIdle End = "idle"
 	// EndServeDied: kennel serve itself died, and its next start ended what was left.
 	EndServeDied End = "host-died"
 )
 
 var ends = []End{
 	EndClientQuit, EndClientGone, EndNeverConnected, EndAppExited, EndAppCrashed, EndDisplayDied,
-	EndEncoderDied, EndLaunchFailed, EndStopped, EndReplaced, EndShutdown, EndServeDied,
+	EndEncoderDied, EndLaunchFailed, EndStopped, EndReplaced, EndShutdown, EndIdle, EndServeDied,
 }
 
 // Ends returns every end.
@@ -46,7 +48,7 @@ func Ends() []End { return slices.Clone(ends) }
 // an error.
 func (e End) Graceful() bool {
 	switch e {
-	case EndClientQuit, EndAppExited, EndStopped, EndReplaced, EndShutdown:
+	case EndClientQuit, EndAppExited, EndStopped, EndReplaced, EndShutdown, EndIdle:
 		return true
 	}
 	return false

@@ -137,7 +137,7 @@ func TestTraceIsBounded(t *testing.T) {
 }
 
 func TestEndsAreAClosedSet(t *testing.T) {
-	if len(Ends()) != 12 || !EndClientQuit.Graceful() || EndDisplayDied.Graceful() || End("x").Graceful() {
+	if len(Ends()) != 13 || !EndClientQuit.Graceful() || EndDisplayDied.Graceful() || End("x").Graceful() {
 		t.Error("ends changed: keep their meaning and this test together")
 	}
 }

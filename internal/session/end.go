@@ -75,9 +75,13 @@ func (s *Session) stopMedia() {
 }
 
 func (s *Session) stopProcesses() {
-	if s.running != nil {
+	// Whoever starts the app again has either done so, or will not any more.
+	s.appStart.Lock()
+	running := s.app()
+	s.appStart.Unlock()
+	if running != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), s.house.o.StopTimeout+killTimeout)
-		s.running.Stop(ctx, s.house.o.StopTimeout)
+		running.Stop(ctx, s.house.o.StopTimeout)
 		cancel()
 	}
 	if s.display != nil {

@@ -62,6 +62,8 @@ type Options struct {
 	StopTimeout time.Duration
 	// Lease is how long the app of a client that left is kept.
 	Lease time.Duration
+	// Idle is after what time without any input a session ends; 0 for never.
+	Idle time.Duration
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
 	// Receipt receives the receipt of every session, some seconds after its
@@ -106,6 +108,7 @@ type House struct {
 	endReceipts context.CancelFunc
 	// receiptDelay is the constant, but in tests.
 	receiptDelay time.Duration
+	restartDelay time.Duration // likewise
 	// plant is what a test leaves behind in the middle of a teardown.
 	plant func(*Session)
 
@@ -135,7 +138,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
-		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay,
+		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
 	}
 	h.gpus = newGPUs(h)
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))

@@ -73,7 +73,9 @@ func (s *Session) launch(ctx context.Context) error {
 	s.startSound()
 	err := s.startDisplay(ctx)
 	if err == nil {
-		err = s.startApp(ctx)
+		if err = s.startApp(ctx); err == nil {
+			s.watchers.Go(s.tendApp)
+		}
 	}
 	// A host that cannot encode says so now, when the player can still read it.
 	if err := errors.Join(err, <-claimed); err != nil {
@@ -172,9 +174,11 @@ func (s *Session) startApp(ctx context.Context) error {
 		s.trace.Failed(evidence.StageApp, evidence.FaultOf(err), "error", err.Error())
 		return err
 	}
+	s.mu.Lock()
 	s.running = running
+	s.mu.Unlock()
 	s.trace.Done(evidence.StageApp)
-	s.watchers.Go(s.watchApp)
+	s.watchers.Go(func() { s.tellStart(running) })
 	return nil
 }
 

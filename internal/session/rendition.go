@@ -23,6 +23,8 @@ const (
 	// stalled is how long a running encoder may bring no frame: it sends at
 	// least five per second.
 	stalled = 3 * time.Second
+	// noticeTime is how long a player is told that the encoder was replaced.
+	noticeTime = 6 * time.Second
 )
 
 var (
@@ -93,7 +95,8 @@ func (r *rendition) run(ctx context.Context) {
 	var sink FrameSink
 	for ctx.Err() == nil {
 		r.frames = 0
-		err := r.encode(ctx, steps.rung(), &sink)
+		failed := steps.rung()
+		err := r.encode(ctx, failed, &sink)
 		if ctx.Err() != nil {
 			return
 		}
@@ -102,6 +105,9 @@ func (r *rendition) run(ctx context.Context) {
 			return
 		}
 		s.trace.Note(evidence.StageVideoPipeline, "next", steps.rung(), "because", err.Error())
+		if next := steps.rung(); next != failed {
+			s.notify(fmt.Sprintf("The encoder %s failed; %s goes on in its place.", failed, next), noticeTime)
+		}
 	}
 }
 

@@ -86,14 +86,15 @@ type Session struct {
 	group      *process.Group
 	output     *app.Output
 	display    *display.Display
-	running    app.Running
 	sound      *sound.Server // nil without sound
 
 	watchers sync.WaitGroup
+	appStart sync.Mutex // held while an app is started again
 	took     []int // its processes when it was told to end; of the teardown
 
 	mu        sync.Mutex // covers what follows
 	state     State
+	running   app.Running // nil before the app's start
 	stream    Stream
 	rendition *rendition
 	hearing   *hearing

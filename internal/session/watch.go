@@ -1,16 +1,11 @@
 package session
 
 import (
-	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
-
-// sameDeath is how long after an app's end the end of its display is still
-// taken for the cause: an app ends because its display did, never the reverse.
-const sameDeath = 100 * time.Millisecond
 
 // noPictureAfter is when a running app without a window is worth a note.
 const noPictureAfter = 10 * time.Second
@@ -64,39 +59,6 @@ func (s *Session) hasPicture() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.mapped
-}
-
-// watchApp waits for the app's end, which ends the session.
-func (s *Session) watchApp() {
-	result := s.running.Result()
-	if s.isEnding() {
-		s.trace.Exited(evidence.StageApp, "", "process", "app", "how", result.String())
-		return
-	}
-	select {
-	case <-s.display.Process().Done():
-		s.trace.Exited(evidence.StageApp, "", "process", "app", "how", result.String(), "because", "its display is gone")
-		s.End(evidence.EndDisplayDied, "")
-		return
-	case <-time.After(sameDeath):
-	}
-	if result.Clean() {
-		s.trace.Exited(evidence.StageApp, evidence.FaultAppExited, "process", "app", "how", result.String())
-		s.End(evidence.EndAppExited, result.String())
-		return
-	}
-	s.trace.Exited(evidence.StageApp, evidence.FaultAppCrashed, "process", "app", "how", result.String(), "last", s.lastLine("app"))
-	s.End(evidence.EndAppCrashed, result.String())
-}
-
-func (s *Session) lastLine(process string) string {
-	tail := s.output.Tail(process)
-	for i := len(tail) - 1; i >= 0; i-- {
-		if line := strings.TrimSpace(tail[i]); line != "" {
-			return line
-		}
-	}
-	return ""
 }
 
 func (s *Session) isEnding() bool {

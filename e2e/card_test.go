@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/probe"
+)
+
+// shades are the ground of the card, as it is drawn.
+var shades = [3]int{0x16, 0x1a, 0x23}
+
+// near allows for what an encoder does to a colour.
+func near(got, want [3]int) bool {
+	for i := range got {
+		if d := got[i] - want[i]; d > 10 || d < -10 {
+			return false
+		}
+	}
+	return true
+}
+
+// card waits for a card: its ground at the edges, and bright letters.
+func (f *flight) card(what string) {
+	f.t.Helper()
+	f.must(f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool {
+		w, h := p.Size()
+		bright := 0
+		for _, y := range p.Luma() {
+			if y > 200 {
+				bright++
+			}
+		}
+		return near(p.Mean(0, 0, w, h/20), shades) && near(p.Mean(0, h-h/20, w, h), shades) && bright > w*h/2000
+	}))
+}
+
+// TestCardIsShown: a player never looks at black. An app that shows nothing
+// yet, one that fails and is kept, one that fails and is started again: each
+// has its card, and the window is back as soon as there is one.
+func TestCardIsShown(t *testing.T) {
+	s, me := pairedServer(t, `version = 1
+[[apps]]
+title = "Slow"
+[apps.runner]
+type = "process"
+run_cmd = "sh -c 'echo loading the shaders; sleep 1000'"
+[[apps]]
+title = "Broken"
+[apps.runner]
+type = "process"
+run_cmd = "sh -c 'sleep 0.5; echo libfoo.so.1 is missing; exit 127'"
+on_crash = "card"
+[[apps]]
+title = "Flaky"
+[apps.runner]
+type = "demo"
+on_crash = "restart"
+`)
+	s.fly(t, me, "Slow", 1280, 720, false, func(f *flight) {
+		f.card("the card of an app that shows nothing")
+		f.png("starting")
+	})
+	s.fly(t, me, "Broken", 1280, 720, false, func(f *flight) {
+		f.card("the card of an app that failed")
+		f.png("ended")
+	})
+	s.fly(t, me, "Flaky", 1280, 720, false, func(f *flight) {
+		window := func(p *probe.Frame) bool {
+			w, h := p.Size()
+			return !near(p.Mean(w*45/100, 0, w*3/4, h/20), shades)
+		}
+		f.must(f.p.Until(f.ctx, "the window", appPatience, window))
+		kill(t, process(t, s.streaming(), "demo"))
+		f.card("the card of an app that is started again")
+		f.png("restarting")
+		f.must(f.p.Until(f.ctx, "the window again", appPatience, window))
+	})
+	all, err := s.api.Sessions(t.Context(), true)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("sessions %+v, %v", all, err)
+	}
+	for _, one := range all {
+		if d := s.ended(one.ID); d.End != string(evidence.EndClientQuit) {
+			t.Errorf("%s ended by %s", d.App, d.End)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/card"
+	"github.com/kennel-stream/kennel/internal/display"
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+const (
+	// sameDeath is how long after an app's end the end of its display is still
+	// taken for the cause: an app ends because its display did, never the reverse.
+	sameDeath = 100 * time.Millisecond
+	// firstRestart is how long the first restart of an app waits; each that
+	// follows waits twice as long, up to lastRestart.
+	firstRestart = time.Second
+	lastRestart  = 30 * time.Second
+	// steadyApp is how long an app must have run for its end not to count as
+	// one of a row; after restartsInRow of those it is not started again.
+	steadyApp     = time.Minute
+	restartsInRow = 6
+	// startingAfter is when a player is told that an app is still starting, and
+	// startingAgain how often that is brought up to date.
+	startingAfter = 700 * time.Millisecond
+	startingAgain = 5 * time.Second
+)
+
+// tendApp waits for the app's end and does what its configuration says then,
+// until the session ends.
+func (s *Session) tendApp() {
+	for inRow := 0; ; {
+		began := time.Now()
+		result := s.app().Result()
+		policy, over := s.appEnded(result)
+		if over {
+			return
+		}
+		if time.Since(began) >= steadyApp {
+			inRow = 0
+		}
+		inRow++
+		if policy == app.Card || inRow > restartsInRow {
+			s.say(s.goneCard(result, inRow))
+			<-s.ending
+			return
+		}
+		if !s.restart(result, inRow) {
+			return
+		}
+	}
+}
+
+// appEnded records the app's end, and returns what is to be done; over is true
+// when the session ends or its display is the cause.
+func (s *Session) appEnded(result app.Result) (policy app.Policy, over bool) {
+	if s.isEnding() {
+		s.trace.Exited(evidence.StageApp, "", "process", "app", "how", result.String())
+		return "", true
+	}
+	select {
+	case <-s.display.Process().Done():
+		s.trace.Exited(evidence.StageApp, "", "process", "app", "how", result.String(), "because", "its display is gone")
+		s.End(evidence.EndDisplayDied, "")
+		return "", true
+	case <-time.After(sameDeath):
+	}
+	fault, end, policy := evidence.FaultAppExited, evidence.EndAppExited, s.request.App.Runner.OnExit
+	last := ""
+	if !result.Clean() {
+		fault, end, policy = evidence.FaultAppCrashed, evidence.EndAppCrashed, s.request.App.Runner.OnCrash
+		last = s.lastLine("app")
+	}
+	s.trace.Exited(evidence.StageApp, fault, "process", "app", "how", result.String(), "last", last, "policy", string(policy))
+	if policy == app.Restart || policy == app.Card {
+		return policy, false
+	}
+	s.End(end, result.String())
+	return policy, true
+}
+
+// restart starts the app again after a while, in which the player is told. It
+// is false when the session ends meanwhile, or the app cannot be started.
+func (s *Session) restart(result app.Result, inRow int) bool {
+	wait := min(s.house.restartDelay<<(inRow-1), lastRestart)
+	s.say(card.Card{
+		Title: s.request.App.Title,
+		Lines: []string{s.howEnded(result), fmt.Sprintf("It is being started again in %s.", inWords(wait))},
+		Small: s.lastWords(result),
+	})
+	s.trace.Note(evidence.StageApp, "restart", fmt.Sprint(inRow), "after", wait.String())
+	select {
+	case <-time.After(wait):
+	case <-s.ending:
+		return false
+	}
+	// What it left of its own must not meet its successor.
+	stop, cancel := context.WithTimeout(context.Background(), s.house.o.StopTimeout+killTimeout)
+	s.app().Stop(stop, s.house.o.StopTimeout)
+	cancel()
+	s.appStart.Lock()
+	defer s.appStart.Unlock()
+	if s.isEnding() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), s.house.o.LaunchTimeout)
+	defer cancel()
+	s.mu.Lock()
+	s.mapped = false
+	s.mu.Unlock()
+	if err := s.startApp(ctx); err != nil {
+		s.End(evidence.EndAppCrashed, "it could not be started again: "+err.Error())
+		return false
+	}
+	return true
+}
+
+func (s *Session) app() app.Running {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running
+}
+
+// howEnded is a sentence for the player.
+func (s *Session) howEnded(result app.Result) string {
+	if result.Clean() {
+		return s.request.App.Title + " has ended."
+	}
+	return fmt.Sprintf("%s ended: %s.", s.request.App.Title, result)
+}
+
+// lastWords are what an app that failed said last.
+func (s *Session) lastWords(result app.Result) []string {
+	if last := s.lastLine("app"); last != "" && !result.Clean() {
+		return []string{"It said last: " + last}
+	}
+	return nil
+}
+
+// goneCard is for an app that is not started again.
+func (s *Session) goneCard(result app.Result, inRow int) card.Card {
+	c := card.Card{Title: s.request.App.Title, Lines: []string{s.howEnded(result)}, Small: s.lastWords(result)}
+	if inRow > restartsInRow {
+		c.Lines = append(c.Lines, fmt.Sprintf("It ended %d times in a row and is not started again.", inRow))
+	}
+	c.Lines = append(c.Lines, "Quit the session in your client to choose another app.")
+	return c
+}
+
+// tellStart tells the player that the app is still starting, until it has a
+// window or is gone. A quick one is not talked about.
+func (s *Session) tellStart(running app.Running) {
+	began := time.Now()
+	for wait := startingAfter; ; wait = startingAgain {
+		select {
+		case <-time.After(wait):
+		case <-running.Done():
+			return
+		case <-s.ending:
+			return
+		}
+		if s.hasPicture() {
+			s.say(card.Card{Title: s.request.App.Title, Lines: []string{s.request.App.Title + " runs, but has no window open."}})
+			return
+		}
+		c := card.Card{Title: s.request.App.Title, Lines: []string{s.request.App.Title + " is being started."}}
+		if since := time.Since(began); since > startingAgain {
+			c.Lines = []string{fmt.Sprintf("%s has been starting for %s.", s.request.App.Title, inWords(since))}
+			if last := s.lastLine("app"); last != "" {
+				c.Small = []string{"It said last: " + last}
+			}
+		}
+		s.say(c)
+	}
+}
+
+// say changes the card. A display that does not hear is about to be found dead.
+func (s *Session) say(c card.Card) { _ = s.display.SetCard(c) }
+
+// notify lays a notice over the picture.
+func (s *Session) notify(text string, lasting time.Duration) {
+	_ = s.display.Notify(display.Notice{Text: text, Millis: int(lasting.Milliseconds())})
+}
+
+func (s *Session) lastLine(process string) string {
+	tail := s.output.Tail(process)
+	for i := len(tail) - 1; i >= 0; i-- {
+		if line := strings.TrimSpace(tail[i]); line != "" {
+			return line
+		}
+	}
+	return ""
+}

@@ -16,6 +16,7 @@ import (
 
 type probeFlags struct {
 	identity, pin, app, mode, png string
+	data                          string
 	seconds, bitrate, keys        int
 	audioChannels                 int
 	asJSON, plain, keepRunning    bool
@@ -25,19 +26,24 @@ type probeFlags struct {
 func newProbe() *cobra.Command {
 	var f probeFlags
 	cmd := &cobra.Command{
-		Use: "probe HOST[:PORT]", Short: "Be a Moonlight client: pair, launch, measure, leave", Args: cobra.ExactArgs(1),
+		Use: "probe [HOST[:PORT]]", Short: "Be a Moonlight client: pair, launch, measure, leave", Args: cobra.MaximumNArgs(1),
 		Long: `Be a headless Moonlight client: pair, launch an app, decode what is streamed,
 type into it, leave, and say what was seen. It works against any Moonlight
 host; with kennel's demo app it also reads the frame numbers in the picture.
 
+Without HOST it is the host of --data on this machine, where the client pairs by
+itself and is kept in the data directory.
+
 With --show you look at the stream yourself: in the terminal, as sixel where it
 can do that and as half blocks otherwise, until Ctrl-C. What you type goes to
 the app. Without a terminal, or also, --png DIR gets a picture a second.`,
-		Example: `  kennel probe localhost --pair 1234 --identity ./me   # first, with: kennel pair 1234
+		Example: `  kennel probe --show
+  kennel probe localhost --pair 1234 --identity ./me   # first, with: kennel pair 1234
   kennel probe localhost --identity ./me --app Demo --mode 1280x720x60 --seconds 10
   kennel probe localhost --identity ./me --show`,
-		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd, args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd, strings.Join(args, ""), f) },
 	}
+	dataFlag(cmd, &f.data)
 	flags := cmd.Flags()
 	flags.StringVar(&f.identity, "identity", "", "`directory` that keeps the client's certificate; none: a new client each time")
 	flags.StringVar(&f.pin, "pair", "", "pair with this `PIN` unless paired already")
@@ -56,16 +62,21 @@ the app. Without a terminal, or also, --png DIR gets a picture a second.`,
 }
 
 func runProbe(cmd *cobra.Command, target string, f probeFlags) error {
-	host, port, err := splitHost(target)
-	if err != nil {
-		return err
-	}
 	o := probe.Options{
-		Host: host, Port: port, IdentityDir: f.identity, PIN: f.pin, App: f.app,
+		IdentityDir: f.identity, PIN: f.pin, App: f.app,
 		Duration: time.Duration(f.seconds) * time.Second, BitrateKbps: f.bitrate, Keys: f.keys, Plain: f.plain, KeepRunning: f.keepRunning,
 		AudioChannels: f.audioChannels,
 	}
+	var err error
 	if o.Width, o.Height, o.FPS, err = parseMode(f.mode); err != nil {
+		return err
+	}
+	if target == "" {
+		err = probeOwnHost(cmd.Context(), f.data, &o)
+	} else {
+		o.Host, o.Port, err = splitHost(target)
+	}
+	if err != nil {
 		return err
 	}
 	if f.show {

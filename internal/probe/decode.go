@@ -63,8 +63,9 @@ func startWorker(ctx context.Context, spawner *process.Spawner, executable strin
 }
 
 func (w *worker) close() {
-	_ = w.Close()
+	// In this order: a decoder whose pipe is closed while it writes complains.
 	w.process.Kill()
+	_ = w.Close()
 	w.spawner.Close()
 }
 

@@ -16,6 +16,10 @@ type Options struct {
 	IdentityDir string
 	// PIN pairs when the host does not know the client yet. Empty: it must.
 	PIN string
+	// Approve enters a PIN at the host, for the client with that fingerprint, as
+	// a person there would. With it, and without PIN, a client that the host does
+	// not know pairs by itself.
+	Approve func(ctx context.Context, pin, fingerprint string) error
 	// App is the title of the app, in any case of letters; empty for the first.
 	App string
 	// Width and Height are pixels, FPS frames per second of the stream.

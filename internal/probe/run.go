@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"strconv"
 	"strings"
@@ -104,23 +105,53 @@ func (p *prober) ensurePaired(ctx context.Context, info gamestream.ServerInfo) e
 		return nil
 	case !errors.Is(err, gamestream.ErrNotPaired) && !errors.Is(err, gamestream.ErrHostCertificate):
 		return p.explain("ask the host about itself", err)
-	case p.o.PIN == "" && errors.Is(err, gamestream.ErrHostCertificate):
+	case p.o.PIN == "" && p.o.Approve == nil && errors.Is(err, gamestream.ErrHostCertificate):
 		return evidence.Errorf(evidence.Unauthorized, "%s shows another certificate than when it was paired: if you know why, pair again with --pair PIN", p.report.Host)
-	case p.o.PIN == "":
+	case p.o.PIN == "" && p.o.Approve == nil:
 		return evidence.Errorf(evidence.Unauthorized, "not paired with %s: use --pair PIN, and enter the same PIN at the host (kennel pair PIN)", p.report.Host)
 	}
 	if p.client, err = p.newClient(false, info, nil); err != nil {
 		return err
 	}
-	pairing, cancel := context.WithTimeout(ctx, pairTimeout)
-	defer cancel()
-	if err := p.client.Pair(pairing, gamestream.PIN(p.o.PIN)); err != nil {
-		if errors.Is(err, gamestream.ErrWrongPIN) {
-			return evidence.Errorf(evidence.Unauthorized, "the PIN that was entered at %s is not %s: try again with the same PIN on both sides", p.report.Host, p.o.PIN)
-		}
-		return p.explain("pair", err)
+	if err := p.pair(ctx); err != nil {
+		return err
 	}
 	return p.identity.pin(info.UniqueID, p.client.HostCertificate())
+}
+
+// pair pairs with the PIN of the options, or with one that it approves itself.
+func (p *prober) pair(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pairTimeout)
+	defer cancel()
+	pin, approved := p.o.PIN, make(chan error, 1)
+	if pin == "" {
+		n, err := rand.Int(rand.Reader, big.NewInt(10000))
+		if err != nil {
+			return fmt.Errorf("make a PIN: %w", err)
+		}
+		pin = fmt.Sprintf("%04d", n)
+		go func() {
+			err := p.o.Approve(ctx, pin, string(p.identity.ID()))
+			if err != nil {
+				cancel() // nobody will answer
+			}
+			approved <- err
+		}()
+	} else {
+		approved <- nil
+	}
+	err := p.client.Pair(ctx, gamestream.PIN(pin))
+	cancel()
+	if refused := <-approved; err != nil && refused != nil && !errors.Is(refused, context.Canceled) {
+		return refused
+	}
+	if errors.Is(err, gamestream.ErrWrongPIN) {
+		return evidence.Errorf(evidence.Unauthorized, "the PIN that was entered at %s is not %s: try again with the same PIN on both sides", p.report.Host, pin)
+	}
+	if err != nil {
+		return p.explain("pair", err)
+	}
+	return nil
 }
 
 // explain puts the host's own words first where it has any.

@@ -14,6 +14,7 @@ const serviceType = "_nvstream._tcp"
 
 // Announce tells the local network of this host until ctx ends.
 func (h *Host) Announce(ctx context.Context) {
+	defer h.settle()
 	c := h.o.Config
 	if c.Discovery.MDNS == config.MDNSOff {
 		return
@@ -42,7 +43,14 @@ func announcedName(uuid string) string {
 	return "kennel-" + digits[max(0, len(digits)-8):]
 }
 
+// Settled is closed once it is known whether the local network hears of this
+// host, or Announce has ended.
+func (h *Host) Settled() <-chan struct{} { return h.settled }
+
 func (h *Host) reportDiscovery(e discovery.Event) {
+	if e.Kind != discovery.Renamed {
+		defer h.settle()
+	}
 	switch e.Kind {
 	case discovery.Announced:
 		h.log.Info("announced on the local network", "name", e.Name, "interfaces", strings.Join(e.Interfaces, " "))

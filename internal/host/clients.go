@@ -11,17 +11,27 @@ import (
 	"github.com/kennel-stream/kennel/moonlight/gamestream"
 )
 
+// seenInterval is how exactly the time is kept at which a client was seen.
+const seenInterval = time.Minute
+
 // storedClients lets the GameStream API ask the store who is paired.
 type storedClients struct{ store *store.Store }
 
 var _ gamestream.PairedClients = storedClients{}
 
 func (c storedClients) Paired(ctx context.Context, id gamestream.ClientID) (bool, error) {
-	if _, err := c.store.Client(ctx, string(id)); err != nil {
+	client, err := c.store.Client(ctx, string(id))
+	if err != nil {
 		if errors.Is(err, store.ErrNotFound) {
 			return false, nil
 		}
 		return false, err
+	}
+	if now := time.Now(); now.Sub(client.LastSeen) > seenInterval {
+		// Who was revoked meanwhile is not seen; what is asked for is refused later.
+		if err := c.store.TouchClient(ctx, string(id), now); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
 	}
 	return true, nil
 }

@@ -50,12 +50,15 @@ type Host struct {
 	video, control, audio *net.UDPConn
 	sender                *datagrams
 	streams               sync.WaitGroup
+	settled               chan struct{}
+	settle                func() // closes settled
 }
 
 // New binds every port. The error names the port that is taken, and how to
 // choose another.
 func New(o Options) (*Host, error) {
-	h := &Host{o: o, log: o.Log, pins: newPINs(), links: newLinks(), floods: newFloods(o.Log)}
+	h := &Host{o: o, log: o.Log, pins: newPINs(), links: newLinks(), floods: newFloods(o.Log), settled: make(chan struct{})}
+	h.settle = sync.OnceFunc(func() { close(h.settled) })
 	var err error
 	h.api, err = gamestream.NewHost(gamestream.HostConfig{
 		Identity: o.Identity, Backend: face{h}, Paired: storedClients{o.Store}, PINs: pinSource{h},

@@ -174,7 +174,7 @@ func runtimeDir(instance string) string {
 
 // run serves until ctx ends or something fails, then takes leave in order:
 // sessions first, so that their clients are told why.
-func (r *running) run(ctx context.Context) error {
+func (r *running) run(ctx context.Context, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	base := context.WithoutCancel(ctx)
@@ -194,7 +194,7 @@ func (r *running) run(ctx context.Context) error {
 			cancel(fmt.Errorf("serve the api: %w", err))
 		}
 	})
-	r.attend(ctx, &work)
+	r.attend(ctx, &work, out)
 	<-ctx.Done()
 	_ = r.manager.Notify(systemd.Stopping)
 	r.log.Info("stopping: no new sessions, the running ones end")
@@ -217,9 +217,14 @@ func (r *running) run(ctx context.Context) error {
 // attend starts what looks after the host: canaries, and the service manager's
 // watchdog. The main loops feed that one; a canary that fails never does harm
 // to running sessions.
-func (r *running) attend(ctx context.Context, work *sync.WaitGroup) {
+func (r *running) attend(ctx context.Context, work *sync.WaitGroup, out io.Writer) {
+	tried := make(chan struct{})
 	work.Go(func() { r.house.KeepHealth(ctx, r.config.Health.CanaryInterval.Std()) })
-	work.Go(func() { r.house.TryEncoders(ctx) })
+	work.Go(func() {
+		defer close(tried)
+		r.house.TryEncoders(ctx)
+	})
+	work.Go(func() { r.welcome(ctx, out, tried, r.host.Settled()) })
 	work.Go(func() { r.house.ReapIdle(ctx) })
 	work.Go(func() { r.house.WatchGPUs(ctx) })
 	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
@@ -242,32 +247,4 @@ func (r *running) close(ctx context.Context, end evidence.End) {
 	if r.store != nil {
 		_ = r.store.Close()
 	}
-}
-
-// welcome says what to do next.
-func (r *running) welcome() string {
-	exe := filepath.Base(os.Args[0])
-	return fmt.Sprintf(`kennel %s is up as %q.
-  1. Open Moonlight, add the host %s, and click it.
-  2. Enter the PIN that it shows: %s pair PIN --data %s
-  3. Choose an app. Without a client at hand: %s probe localhost:%d
-`, version, r.config.Hostname, address(r.announced.HTTP), exe, r.dir, exe, r.announced.HTTP)
-}
-
-// address is what a person types into Moonlight on another machine.
-func address(port int) string {
-	host := "127.0.0.1"
-	addrs, err := net.InterfaceAddrs()
-	if err == nil {
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-				host = n.IP.String()
-				break
-			}
-		}
-	}
-	if port == gamestream.DefaultHTTPPort {
-		return host
-	}
-	return net.JoinHostPort(host, strconv.Itoa(port))
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -102,6 +101,5 @@ func runServe(ctx context.Context, cmd *cobra.Command, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprint(cmd.OutOrStdout(), r.welcome())
-	return r.run(ctx)
+	return r.run(ctx, cmd.OutOrStdout())
 }

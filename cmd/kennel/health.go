@@ -58,6 +58,9 @@ func printHealth(w io.Writer, h web.Health) error {
 			_, _ = fmt.Fprintf(w, "gpu %d     %s: %s of %s in use\n", d.Index, d.Name, mebibytes(d.Used), mebibytes(d.Total))
 		}
 	}
+	for _, b := range h.Budgets {
+		_, _ = fmt.Fprintf(w, "%-9s %s\n", strings.ReplaceAll(b.Resource, "_", " "), b)
+	}
 	for _, m := range h.Meters {
 		if m.Dark {
 			_, _ = fmt.Fprintf(w, "dark      the meter %q since %s: %s\n", m.Name, m.Since.Format(time.TimeOnly), m.Error)

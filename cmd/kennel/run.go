@@ -147,10 +147,10 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: filepath.Join(dir, "sessions"),
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
-		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), MaxSessions: c.Limits.Sessions,
-		Encoders: encoders, LaunchTimeout: c.Limits.LaunchTimeout.Std(), ConnectTimeout: c.Limits.ConnectTimeout.Std(),
+		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
+		Encoders:  encoders,
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
-		StopTimeout: c.Limits.StopTimeout.Std(), Lease: c.Limits.Lease.Std(), Idle: c.Limits.Idle.Std(), Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
+		Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
 }
 
@@ -158,6 +158,16 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 func instanceOf(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:4])
+}
+
+// limitsOf are what can be changed while the host runs.
+func limitsOf(c config.Config) session.Limits {
+	l := c.Limits
+	return session.Limits{
+		Sessions: l.Sessions, Cores: l.Cores, MemoryReserve: int64(l.MemoryReserveMiB) << 20, GPUMemoryReserve: int64(l.GPUMemoryReserveMiB) << 20,
+		GPUFiles: l.GPUFiles, NVENCSessions: l.NVENCSessions,
+		Launch: l.LaunchTimeout.Std(), Connect: l.ConnectTimeout.Std(), Stop: l.StopTimeout.Std(), Lease: l.Lease.Std(), Idle: l.Idle.Std(),
+	}
 }
 
 // runtimeDir is short, because it holds sockets, and belongs to this data

@@ -149,6 +149,13 @@ func (l Limits) check(found *problems) {
 	found.lasting("limits.pair_timeout", l.PairTimeout, time.Second, time.Hour)
 	found.lasting("limits.stop_timeout", l.StopTimeout, 0, 10*time.Minute)
 	found.lasting("limits.lease", l.Lease, time.Second, 30*24*time.Hour)
+	if l.Cores != -1 && (l.Cores < 0 || l.Cores > 4096 || l.Cores != l.Cores) {
+		found.addf("limits.cores", "%v is not a number of cores; use 0 for all of the machine, or -1 for no limit", l.Cores)
+	}
+	found.between("limits.memory_reserve_mib", l.MemoryReserveMiB, 0, 1<<24)
+	found.between("limits.gpu_memory_reserve_mib", l.GPUMemoryReserveMiB, 0, 1<<24)
+	found.between("limits.gpu_files", l.GPUFiles, 0, 1<<20)
+	found.between("limits.nvenc_sessions", l.NVENCSessions, 0, 1<<10)
 	found.lasting("limits.idle", l.Idle, 0, 30*24*time.Hour)
 }
 

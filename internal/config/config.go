@@ -70,6 +70,18 @@ type Log struct {
 type Limits struct {
 	// Sessions is the largest number of sessions at one time; 0 means no limit.
 	Sessions int `toml:"sessions"`
+	// Cores is how many processor cores encoders may take together; 0 means all
+	// of the machine, -1 no limit.
+	Cores float64 `toml:"cores"`
+	// MemoryReserveMiB and GPUMemoryReserveMiB are kept free: a launch that would
+	// take of them is refused.
+	MemoryReserveMiB    int `toml:"memory_reserve_mib"`
+	GPUMemoryReserveMiB int `toml:"gpu_memory_reserve_mib"`
+	// GPUFiles bounds the open files of GPU devices of all sessions; 0 means no limit.
+	GPUFiles int `toml:"gpu_files"`
+	// NVENCSessions bounds the encoders on an NVIDIA GPU; sessions beyond it
+	// encode on the next rung. 0 means no limit.
+	NVENCSessions int `toml:"nvenc_sessions"`
 	// Width and Height are the largest picture that a client may ask for, in pixels.
 	Width  int `toml:"width"`
 	Height int `toml:"height"`
@@ -186,6 +198,7 @@ func Default() Config {
 		Discovery: Discovery{MDNS: MDNSAuto, Interfaces: []string{}},
 		Log:       Log{Format: FormatText, Level: LevelInfo},
 		Limits: Limits{
+			MemoryReserveMiB: 256, GPUMemoryReserveMiB: 256,
 			Width: 7680, Height: 4320, FPS: 240,
 			LaunchTimeout:  Duration(10 * time.Second),
 			ConnectTimeout: Duration(30 * time.Second),

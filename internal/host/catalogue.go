@@ -111,8 +111,10 @@ func specOf(e Entry) (app.Spec, error) {
 	}
 	return app.Spec{
 		ID: int32(e.ID), Slug: e.Slug, Title: e.Title,
-		Runner: app.RunnerSpec{Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir, NewPrivileges: e.Runner.NewPrivileges,
-			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash)},
+		Runner: app.RunnerSpec{
+			Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir, NewPrivileges: e.Runner.NewPrivileges,
+			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash),
+		},
 	}, nil
 }
 

@@ -55,7 +55,7 @@ func frames(t *testing.T, e *media.Encoding, n int, each func(i int)) (keys []in
 }
 
 func TestKeyframesOnDemand(t *testing.T) {
-	for _, encoder := range media.Encoders("h264") {
+	for _, encoder := range software() {
 		t.Run(encoder.Element, func(t *testing.T) {
 			spec := small(120)
 			spec.Encoder = encoder.Element
@@ -97,7 +97,7 @@ func TestKeyframesOnDemand(t *testing.T) {
 }
 
 func TestBitrateChangesAtRunTime(t *testing.T) {
-	for _, encoder := range media.Encoders("h264") {
+	for _, encoder := range software() {
 		t.Run(encoder.Element, func(t *testing.T) {
 			spec := small(60)
 			spec.Encoder, spec.BitrateKbps = encoder.Element, 8000

@@ -104,13 +104,18 @@ func TestGPUMeterWithoutDriver(t *testing.T) {
 func TestTry(t *testing.T) {
 	b := newBench(t)
 	o := media.Options{Executable: b.exe, RegistryFile: b.reg}
-	must(t, media.Try(b.ctx, b.spawner, o, "x264enc"))
-	if err := media.Try(b.ctx, b.spawner, o, "nvh264enc"); err == nil {
+	ready, err := media.Try(b.ctx, b.spawner, o, "x264enc")
+	must(t, err)
+	// On any machine of these years; a wrong unit would be far off.
+	if ready.Element != "x264enc" || ready.PixelNanos < 0.1 || ready.PixelNanos > 1000 {
+		t.Errorf("ready: %+v", ready)
+	}
+	if _, err := media.Try(b.ctx, b.spawner, o, "nvh264enc"); err == nil {
 		t.Skip("this machine has NVENC")
 	} else if !errors.Is(err, media.ErrEncoderMissing) || !strings.Contains(err.Error(), "nvh264enc") {
 		t.Errorf("an encoder that is not here: %v", err)
 	}
-	if err := media.Try(b.ctx, b.spawner, o, "fakesink"); err == nil {
+	if _, err := media.Try(b.ctx, b.spawner, o, "fakesink"); err == nil {
 		t.Error("fakesink encodes")
 	}
 	if n := len(b.spawner.Children()); n != 0 {

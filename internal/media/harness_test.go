@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -276,3 +277,9 @@ func must(t testing.TB, err error) {
 }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// software are the encoders that every machine has; those of GPUs are tried
+// where there is one.
+func software() []media.Rung {
+	return slices.DeleteFunc(media.Encoders("h264"), func(r media.Rung) bool { return r.Hardware })
+}

@@ -128,6 +128,9 @@ type Ready struct {
 	Element string
 	// WarmupNanos is the time that it took to set up and warm up.
 	WarmupNanos int64
+	// PixelNanos is what encoding a pixel takes of a processor core, in
+	// nanoseconds; of the answer to Try, 0 where it is not known.
+	PixelNanos float64
 }
 
 // Fault is what went wrong in a worker.

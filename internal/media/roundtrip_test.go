@@ -57,7 +57,7 @@ func TestRoundTrip(t *testing.T) {
 		{0, 0, 255, 32, 240, 118},
 		{128, 128, 128, 126, 128, 128},
 	}
-	for _, encoder := range media.Encoders("h264") {
+	for _, encoder := range software() {
 		for _, decoder := range media.Decoders("h264") {
 			t.Run(encoder.Element+"/"+decoder.Element, func(t *testing.T) {
 				b := newBench(t)
@@ -198,7 +198,7 @@ func TestScenesOfAnotherSize(t *testing.T) {
 
 // TestSlices counts the slices of a picture.
 func TestSlices(t *testing.T) {
-	for _, encoder := range media.Encoders("h264") {
+	for _, encoder := range software() {
 		for _, slices := range []int{1, 2, 4} {
 			t.Run(fmt.Sprint(encoder.Element, "/", slices), func(t *testing.T) {
 				spec := small(60)

@@ -9,15 +9,16 @@ import (
 
 // Try lets an encoder's element encode pictures in a worker that is thrown
 // away, and says why it could not: a driver that crashes or hangs takes nobody
-// with it. ctx bounds it.
-func Try(ctx context.Context, spawner *process.Spawner, o Options, element string) error {
+// with it. It also measures what that costs: see Ready.PixelNanos. ctx bounds it.
+func Try(ctx context.Context, spawner *process.Spawner, o Options, element string) (Ready, error) {
 	w, err := Start(ctx, spawner, o)
 	if err != nil {
-		return err
+		return Ready{}, err
 	}
 	defer w.Kill()
-	if _, err := w.begin(ctx, MessageTry, Rung{Element: element}); err != nil {
-		return fmt.Errorf("try to encode: %w", err)
+	ready, err := w.begin(ctx, MessageTry, Rung{Element: element})
+	if err != nil {
+		return Ready{}, fmt.Errorf("try to encode: %w", err)
 	}
-	return nil
+	return ready, nil
 }

@@ -99,15 +99,15 @@ func (s *Session) restart(result app.Result, inRow int) bool {
 		return false
 	}
 	// What it left of its own must not meet its successor.
-	stop, cancel := context.WithTimeout(context.Background(), s.house.o.StopTimeout+killTimeout)
-	s.app().Stop(stop, s.house.o.StopTimeout)
+	stop, cancel := context.WithTimeout(context.Background(), s.house.limits().Stop+killTimeout)
+	s.app().Stop(stop, s.house.limits().Stop)
 	cancel()
 	s.appStart.Lock()
 	defer s.appStart.Unlock()
 	if s.isEnding() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.house.o.LaunchTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.house.limits().Launch)
 	defer cancel()
 	s.mu.Lock()
 	s.mapped = false

@@ -266,7 +266,7 @@ func (h *House) Ready() error {
 		return evidence.Errorf(evidence.Unavailable, "the first canary is not back yet")
 	case !now.OK:
 		return evidence.Errorf(evidence.Unavailable, "the canary failed: %s: %s", now.Fault, now.Detail).WithFault(now.Fault)
-	case h.o.MaxSessions > 0 && n >= h.o.MaxSessions:
+	case h.limits().Sessions > 0 && n >= h.limits().Sessions:
 		return evidence.Errorf(evidence.Full, "all %d places are taken", n)
 	}
 	return nil

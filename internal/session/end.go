@@ -80,8 +80,8 @@ func (s *Session) stopProcesses() {
 	running := s.app()
 	s.appStart.Unlock()
 	if running != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.house.o.StopTimeout+killTimeout)
-		running.Stop(ctx, s.house.o.StopTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), s.house.limits().Stop+killTimeout)
+		running.Stop(ctx, s.house.limits().Stop)
 		cancel()
 	}
 	if s.display != nil {

@@ -23,6 +23,7 @@ const (
 // any.
 type gpus struct {
 	meter meter.GPUMeter
+	house *House
 
 	mu      sync.Mutex // covers what follows
 	board   *meter.Board
@@ -31,7 +32,7 @@ type gpus struct {
 }
 
 func newGPUs(h *House) *gpus {
-	g := &gpus{meter: h.o.GPUMeter}
+	g := &gpus{meter: h.o.GPUMeter, house: h}
 	if g.meter == nil {
 		g.meter = media.NewGPUMeter(h.spawner, media.Options{Executable: h.o.MediaExecutable, Env: h.markers("meter")})
 	}
@@ -40,6 +41,7 @@ func newGPUs(h *House) *gpus {
 
 // read takes a reading and keeps it.
 func (g *gpus) read(ctx context.Context) error {
+	g.house.countGPUFiles()
 	reading, err := g.meter.Read(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -112,6 +114,38 @@ func (h *House) dark(gauge string) bool {
 	board := h.gpus.board
 	h.gpus.mu.Unlock()
 	return board != nil && board.Dark(gauge)
+}
+
+// encodersTaken tells whether limits leave room for one more encoder on an
+// NVIDIA GPU: by its driver's count or by ours, whichever is more.
+func (h *House) encodersTaken() bool {
+	limit := h.limits().NVENCSessions
+	if limit <= 0 {
+		return false
+	}
+	n := int64(0)
+	for _, s := range h.everybody() {
+		if media.EncoderOf(s.Encoder()).GPU != "" {
+			n++
+		}
+	}
+	if reading, ok := h.gpus.newest(); ok {
+		if told := reading.Usage()[meter.EncoderSessions]; told.Known {
+			n = max(n, told.N)
+		}
+	}
+	return n >= int64(limit)
+}
+
+// countGPUFiles keeps what every session has open of GPU devices.
+func (h *House) countGPUFiles() {
+	for _, s := range h.Sessions() {
+		if s.State() == Launching {
+			continue
+		}
+		files := meter.Live.Of(s.Processes())[meter.GPUFiles]
+		s.gpuFiles.Store(files.N)
+	}
 }
 
 // Meters tells how the meters do, and what the GPUs hold; nil where there is no

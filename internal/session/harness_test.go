@@ -79,9 +79,9 @@ func options(t testing.TB) Options {
 	return Options{
 		Instance: filepath.Base(dir), RuntimeDir: filepath.Join(dir, "run"), OutputDir: filepath.Join(dir, "output"),
 		Registry: filepath.Join(scratch, "registry.bin"), Executable: filepath.Join(bin, "kennel"), MediaExecutable: filepath.Join(bin, "kennel-media"),
-		Cgroups: true, UIDFirst: 64000, UIDCount: 50, MaxSessions: 3, Encoders: []string{"x264enc", "openh264enc"},
-		LaunchTimeout: patience, ConnectTimeout: patience, StopTimeout: time.Second, Lease: patience,
-		Log: slog.New(slog.DiscardHandler),
+		Cgroups: true, UIDFirst: 64000, UIDCount: 50, Encoders: []string{"x264enc", "openh264enc"},
+		Limits: Limits{Sessions: 3, Cores: -1, Launch: patience, Connect: patience, Stop: time.Second, Lease: patience},
+		Log:    slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -50,20 +50,10 @@ type Options struct {
 	// Private are directories of the host that apps do not see; RuntimeDir is
 	// one without being named.
 	Private []string
-	// MaxSessions is how many sessions may run at once; 0 for no limit.
-	MaxSessions int
+	// Limits bound what sessions may take, at first.
+	Limits Limits
 	// Encoders are GStreamer elements for H.264, best first.
 	Encoders []string
-	// LaunchTimeout bounds the start of a session's display and app.
-	LaunchTimeout time.Duration
-	// ConnectTimeout bounds the time from launch or resume until a client streams.
-	ConnectTimeout time.Duration
-	// StopTimeout is how long an app may take to end by itself.
-	StopTimeout time.Duration
-	// Lease is how long the app of a client that left is kept.
-	Lease time.Duration
-	// Idle is after what time without any input a session ends; 0 for never.
-	Idle time.Duration
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
 	// Receipt receives the receipt of every session, some seconds after its
@@ -113,6 +103,8 @@ type House struct {
 	plant func(*Session)
 
 	refused atomic.Int64
+	current atomic.Pointer[Limits]
+	budget  *budget
 
 	mu       sync.Mutex // covers what follows
 	sessions map[string]*Session
@@ -140,7 +132,8 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
 		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
 	}
-	h.gpus = newGPUs(h)
+	h.gpus, h.budget = newGPUs(h), newBudget()
+	h.SetLimits(o.Limits)
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))
 	if err := spawner.Adopt(reaper); err != nil {
 		o.Log.Warn("orphans of apps will not be reaped", "error", err)
@@ -266,31 +259,28 @@ func (h *House) register(s *Session) error {
 			return evidence.Errorf(evidence.Conflict, "you already have a session with %s on this host: resume or quit it first", other.request.App.Title)
 		}
 	}
-	if n := len(h.sessions); h.o.MaxSessions > 0 && n >= h.o.MaxSessions {
-		return h.full(n)
+	if err := h.admit(s); err != nil {
+		return err
 	}
 	h.sessions[s.id] = s
-	if len(h.sessions) == h.o.MaxSessions {
-		h.o.Log.Warn("the last place of the host is taken: further launches will be refused", "sessions", h.o.MaxSessions)
-	}
 	return nil
 }
 
-// full is the refusal that a player reads. The caller holds mu.
-func (h *House) full(n int) error {
-	var oldest *Session
-	for _, s := range h.sessions {
-		if oldest == nil || s.id < oldest.id {
-			oldest = s
-		}
+// SetLimits changes the limits, for what begins from now on.
+func (h *House) SetLimits(l Limits) { h.current.Store(&l) }
+
+func (h *House) limits() *Limits { return h.current.Load() }
+
+// event tells of the host itself.
+func (h *House) event(what string, attrs ...string) {
+	e := evidence.Event{
+		Version: evidence.EventVersion, Mono: evidence.Monotonic(), Wall: time.Now().UTC(), Boot: evidence.BootID(),
+		Stage: evidence.StageLaunch, Kind: evidence.Note, Attrs: map[string]string{"about": what},
 	}
-	state := "has been idle for " + inWords(oldest.Idle())
-	if idle := oldest.Idle(); idle < time.Minute {
-		state = "has been running for " + inWords(time.Since(oldest.started))
+	for i := 0; i+1 < len(attrs); i += 2 {
+		e.Attrs[attrs[i]] = attrs[i+1]
 	}
-	h.refused.Add(1)
-	h.o.Log.Warn("a launch was refused: the host is full", "sessions", n)
-	return evidence.Errorf(evidence.Full, "this host is full: %d of %d sessions are running. The oldest, %s, %s", n, h.o.MaxSessions, oldest.request.App.Title, state)
+	h.o.Event(e)
 }
 
 // Refused counts the launches that were refused for want of room.

@@ -13,7 +13,7 @@ const idleWarning = time.Minute
 // ReapIdle ends sessions whose player has done nothing for Options.Idle, until
 // ctx ends. Without such a limit it returns at once.
 func (h *House) ReapIdle(ctx context.Context) {
-	limit := h.o.Idle
+	limit := h.limits().Idle
 	if limit <= 0 {
 		return
 	}

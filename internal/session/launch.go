@@ -47,7 +47,7 @@ func (h *House) start(ctx context.Context, request Request, events evidence.Sink
 		return nil, err
 	}
 	s.trace.Began(evidence.StageLaunch, "app", request.App.Title, "slug", request.App.Slug, "client", request.Client)
-	ctx, cancel := context.WithTimeout(ctx, h.o.LaunchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.limits().Launch)
 	defer cancel()
 	if err := s.launch(ctx); err != nil {
 		s.trace.Failed(evidence.StageLaunch, evidence.FaultOf(err), "error", err.Error())
@@ -87,7 +87,7 @@ func (s *Session) launch(ctx context.Context) error {
 		return evidence.Errorf(evidence.Unavailable, "the session ended while it was being started: %s %s", s.end, s.detail)
 	}
 	s.state = Waiting
-	s.setTimer(s.house.o.ConnectTimeout, s.neverConnected)
+	s.setTimer(s.house.limits().Connect, s.neverConnected)
 	return nil
 }
 
@@ -214,5 +214,5 @@ func (s *Session) claimWorker(ctx context.Context) error {
 
 func (s *Session) neverConnected() {
 	s.trace.Failed(evidence.StageRTSP, evidence.FaultRTSPTimeout)
-	s.End(evidence.EndNeverConnected, "the client did not connect within "+s.house.o.ConnectTimeout.String())
+	s.End(evidence.EndNeverConnected, "the client did not connect within "+s.house.limits().Connect.String())
 }

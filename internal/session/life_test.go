@@ -105,7 +105,7 @@ func TestPauseAndResume(t *testing.T) {
 // TestDeadlines: a client that never comes, and one that never comes back.
 func TestDeadlines(t *testing.T) {
 	o := options(t)
-	o.ConnectTimeout, o.Lease = 50*time.Millisecond, 50*time.Millisecond
+	o.Limits.Connect, o.Limits.Lease = 50*time.Millisecond, 50*time.Millisecond
 	h := open(t, o)
 	never := h.launch(request("never", demo()))
 	h.finished(never, evidence.EndNeverConnected)
@@ -113,7 +113,7 @@ func TestDeadlines(t *testing.T) {
 		return e.Session == never.ID() && e.Fault == evidence.FaultRTSPTimeout
 	})
 	o = options(t)
-	o.Lease = 50 * time.Millisecond
+	o.Limits.Lease = 50 * time.Millisecond
 	h = open(t, o)
 	gone := h.launch(request("gone", demo()))
 	gone.Pause()

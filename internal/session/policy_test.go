@@ -61,7 +61,9 @@ func TestSessionEndsWhileItsAppWaitsForARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.await("the wait", 1, func(e evidence.Event) bool { return e.Attrs["restart"] == "1" && e.Attrs["after"] == lastRestart.String() })
+	h.await("the wait", 1, func(e evidence.Event) bool {
+		return e.Attrs["restart"] == "1" && e.Attrs["after"] == lastRestart.String()
+	})
 	if r := h.endWithReceipt(s, receipts); r.Fault() != "" {
 		t.Errorf("receipt: %+v", r)
 	}
@@ -92,7 +94,7 @@ func TestPoliciesArePerKindOfEnd(t *testing.T) {
 // TestIdleSessionsEnd, those whose player does something do not.
 func TestIdleSessionsEnd(t *testing.T) {
 	o := options(t)
-	o.Idle = 2 * time.Second
+	o.Limits.Idle = 2 * time.Second
 	h := open(t, o)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -160,6 +160,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		case <-time.After(h.receiptDelay):
 		case <-h.ending.Done():
 		}
+		h.budget.learn(r.App, r.Took)
 		r.Later, r.Residue = s.left()
 		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
 		r.Serve = own()

@@ -22,6 +22,9 @@ type RungState struct {
 	Works  bool          `json:"works"`
 	Reason string        `json:"reason,omitempty"`
 	Took   time.Duration `json:"took_ns"`
+	// PixelNanos is what encoding a pixel takes of a processor core, in
+	// nanoseconds; 0 where it was not measured.
+	PixelNanos float64 `json:"ns_per_pixel"`
 	// Closed is set while its GPU's meter is dark: it may work, but nobody could
 	// tell what it takes.
 	Closed bool `json:"closed"`
@@ -62,6 +65,8 @@ func (h *House) usable() (elements []string, reasons []string) {
 		switch {
 		case r.Closed:
 			reasons = append(reasons, r.Element+": its GPU is not measured now")
+		case r.GPU != "" && h.encodersTaken():
+			reasons = append(reasons, r.Element+": as many encoders as limits.nvenc_sessions allows run on its GPU")
 		case r.Tried && !r.Works:
 			reasons = append(reasons, r.Reason)
 		default:
@@ -75,16 +80,17 @@ func (h *House) usable() (elements []string, reasons []string) {
 // process of its own. Those that fail are named in the log with the reason, and
 // are not used by later sessions. It runs beside the first sessions.
 func (h *House) TryEncoders(ctx context.Context) {
+	calibrated := false
 	for i, r := range h.Rungs() {
 		begun := time.Now()
-		err := h.tryRung(ctx, r.Element)
+		ready, err := h.tryRung(ctx, r.Element)
 		if ctx.Err() != nil {
 			return
 		}
-		r.Tried, r.Works, r.Took = true, err == nil, time.Since(begun)
+		r.Tried, r.Works, r.Took, r.PixelNanos = true, err == nil, time.Since(begun), ready.PixelNanos
 		switch {
 		case err == nil:
-			h.o.Log.Info("encoder works", "encoder", r.Element, "took", r.Took.Round(time.Millisecond))
+			h.o.Log.Info("encoder works", "encoder", r.Element, "took", r.Took.Round(time.Millisecond), "ns_per_pixel", fmt.Sprintf("%.1f", r.PixelNanos))
 		case r.Hardware && errors.Is(err, media.ErrEncoderMissing):
 			// The usual case: no such GPU.
 			r.Reason = r.Element + ": not on this machine"
@@ -96,19 +102,24 @@ func (h *House) TryEncoders(ctx context.Context) {
 		h.rungs.mu.Lock()
 		h.rungs.list[i] = r
 		h.rungs.mu.Unlock()
+		if r.Works && !calibrated {
+			// Sessions use the best rung that works.
+			h.budget.calibrate(r.PixelNanos)
+			calibrated = true
+		}
 	}
 }
 
-func (h *House) tryRung(ctx context.Context, element string) error {
+func (h *House) tryRung(ctx context.Context, element string) (media.Ready, error) {
 	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
 	defer cancel()
 	registry, err := h.spares.registry(ctx)
 	if err != nil {
-		return err
+		return media.Ready{}, err
 	}
 	credential, err := h.ids.take()
 	if err != nil {
-		return err
+		return media.Ready{}, err
 	}
 	defer h.ids.giveBack(credential)
 	return media.Try(ctx, h.spawner, media.Options{

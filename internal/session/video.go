@@ -34,6 +34,7 @@ func (s *Session) Prepare(ctx context.Context, stream Stream) error {
 			return evidence.Errorf(evidence.Unavailable, "resize the display: %w", err)
 		}
 	}
+	s.rebook(stream.Width, stream.Height, stream.FPS)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end != "" || s.rendition != nil {
@@ -115,7 +116,7 @@ func (s *Session) Pause() {
 	r, heard := s.rendition, s.hearing
 	s.rendition, s.hearing = nil, nil
 	s.state = Paused
-	lease := s.house.o.Lease
+	lease := s.house.limits().Lease
 	s.setTimer(lease, func() { s.End(evidence.EndClientGone, "the client did not return within "+lease.String()) })
 	s.mu.Unlock()
 	s.trace.Note(evidence.StageStreaming, "paused", "the client left", "lease", lease.String())
@@ -135,7 +136,7 @@ func (s *Session) Resume() error {
 		return evidence.Errorf(evidence.NotFound, "the session has ended (%s): launch the app again", s.end)
 	}
 	s.state = Waiting
-	s.setTimer(s.house.o.ConnectTimeout, s.Pause)
+	s.setTimer(s.house.limits().Connect, s.Pause)
 	return nil
 }
 

@@ -122,6 +122,8 @@ type Health struct {
 	Canary session.Health `json:"canary"`
 	// Encoders is the ladder, best first.
 	Encoders []session.RungState `json:"encoders"`
+	// Budgets is how much of what sessions may take is in use.
+	Budgets []session.Share `json:"budgets"`
 	// Meters are those that are read all the time; GPUs is their newest reading,
 	// null where there is none.
 	Meters []meter.Reading `json:"meters"`

@@ -60,7 +60,8 @@ func (p *process) try(rung media.Rung) error {
 	if err := tryEncoder(rung); err != nil {
 		return media.Fault{ID: evidence.FaultEncoderInit, Detail: fmt.Sprintf("%s: %s", rung.Element, err)}
 	}
-	p.ready(rung.Element, begun)
+	took := monotonic() - begun
+	_ = p.conn.SendJSON(sendTimeout, media.MessageReady, media.Ready{Element: rung.Element, WarmupNanos: took, PixelNanos: encodingCost(rung)})
 	return nil
 }
 

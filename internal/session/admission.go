@@ -1,0 +1,263 @@
+package session
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+// Limits bound what sessions may take. They can be changed while the host runs
+// (House.SetLimits).
+type Limits struct {
+	// Sessions is how many may run at once; 0 for no limit.
+	Sessions int
+	// Cores is how many processor cores encoders may take together, by what
+	// encoding was measured to cost; 0 for all of the machine, below 0 for no
+	// limit. One session is always let in.
+	Cores float64
+	// MemoryReserve and GPUMemoryReserve are bytes that are kept free.
+	MemoryReserve, GPUMemoryReserve int64
+	// GPUFiles bounds the open files of GPU devices of all sessions, 0 for no limit.
+	GPUFiles int
+	// NVENCSessions bounds the encoders on an NVIDIA GPU, those of other
+	// programs counted; further sessions encode on the next rung. 0 for no limit.
+	NVENCSessions int
+	// Launch bounds the start of a session's display and app, Connect the time
+	// from launch or resume until a client streams, Stop the time that an app may
+	// take to end by itself. Lease is how long the app of a client that left is
+	// kept. Each is above 0.
+	Launch, Connect, Stop, Lease time.Duration
+	// Idle is after what time without any input a session ends; 0 for never.
+	Idle time.Duration
+}
+
+const (
+	// firstEstimate is what a session is taken to need before any of its app
+	// has been measured, in bytes.
+	firstEstimate = 192 << 20
+	// settled is how old a session must be for what it holds to show in what
+	// the machine has left; until then its estimate is reserved.
+	settled = 15 * time.Second
+	// nearlyFull is the share of a budget at which the operator is warned.
+	nearlyFull = 0.8
+	// apps whose needs are remembered.
+	maxEstimates = 1024
+)
+
+// Share is how much of a budget is in use.
+type Share struct {
+	// Resource is "sessions", "cores", "memory", "gpu_memory", "gpu_files".
+	Resource string `json:"resource"`
+	// Used and Limit are in the resource's unit: sessions, cores, bytes, files.
+	// What is free is Limit-Used.
+	Used  float64 `json:"used"`
+	Limit float64 `json:"limit"`
+}
+
+// need is what one session takes of the budgets.
+type need struct {
+	cores       float64
+	memory, gpu int64
+}
+
+// budget is what admission knows. House.mu covers the reservations, which lie
+// in the sessions.
+type budget struct {
+	mu       sync.Mutex       // covers what follows
+	perPixel float64          // nanoseconds of a core that encoding a pixel costs
+	memory   map[string]int64 // by slug: the most that a session of late has held
+	gpu      map[string]int64
+	warned   map[string]bool // resources that are nearly full
+}
+
+func newBudget() *budget {
+	return &budget{memory: map[string]int64{}, gpu: map[string]int64{}, warned: map[string]bool{}}
+}
+
+// calibrate takes what encoding was measured to cost, in nanoseconds per pixel.
+func (b *budget) calibrate(perPixel float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.perPixel = perPixel
+}
+
+// learn takes what a session held. A large one is forgotten slowly.
+func (b *budget) learn(slug string, took meter.Usage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for kind, v := range map[*map[string]int64]meter.Value{&b.memory: took[meter.MemoryPeak], &b.gpu: took[meter.GPUMemory]} {
+		known := *kind
+		if _, ok := known[slug]; !v.Known || (!ok && len(known) >= maxEstimates) {
+			continue
+		}
+		known[slug] = max(v.N, known[slug]*9/10)
+	}
+}
+
+// needs estimates what a session will take.
+func (b *budget) needs(r *Request) need {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	memory, ok := b.memory[r.App.Slug]
+	if !ok {
+		memory = firstEstimate
+	}
+	return need{cores: b.perPixel * float64(r.Width) * float64(r.Height) * float64(r.FPS) / 1e9, memory: memory, gpu: b.gpu[r.App.Slug]}
+}
+
+// Budgets tells how much of each budget is in use; a budget without a limit, or
+// of something that is not known, is left out.
+func (h *House) Budgets() []Share {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shares(need{})
+}
+
+// shares are the budgets with one more session. The caller holds mu.
+func (h *House) shares(more need) []Share {
+	l := h.limits()
+	var all []Share
+	sum, young := more, more
+	files := int64(0)
+	for _, s := range h.sessions {
+		sum.cores += s.need.cores
+		if time.Since(s.started) < settled {
+			young.memory, young.gpu = young.memory+s.need.memory, young.gpu+s.need.gpu
+		}
+		files += s.gpuFiles.Load()
+	}
+	if l.Sessions > 0 {
+		n := len(h.sessions)
+		if more != (need{}) {
+			n++
+		}
+		all = append(all, Share{"sessions", float64(n), float64(l.Sessions)})
+	}
+	if cores := l.cores(); cores > 0 {
+		all = append(all, Share{"cores", sum.cores, cores})
+	}
+	if free, total := meter.Live.FreeMemory(), meter.Live.AllMemory(); free.Known && total.Known {
+		all = append(all, Share{"memory", float64(total.N - free.N + young.memory), float64(total.N - l.MemoryReserve)})
+	}
+	if reading, ok := h.gpus.newest(); ok {
+		if room := reading.Room(); room.Known {
+			total := int64(0)
+			for _, d := range reading.Devices {
+				total = max(total, d.Total.N)
+			}
+			all = append(all, Share{"gpu_memory", float64(total - room.N + young.gpu), float64(total - l.GPUMemoryReserve)})
+		}
+	}
+	if l.GPUFiles > 0 {
+		all = append(all, Share{"gpu_files", float64(files), float64(l.GPUFiles)})
+	}
+	return all
+}
+
+func (l *Limits) cores() float64 {
+	if l.Cores == 0 {
+		return float64(runtime.NumCPU())
+	}
+	return l.Cores
+}
+
+// admit tells why one more session does not fit, in words for its player. The
+// caller holds mu, and registers the session before it lets go.
+func (h *House) admit(s *Session) error {
+	s.need = h.budget.needs(&s.request)
+	shares := h.shares(s.need)
+	for _, share := range shares {
+		if share.Used <= share.Limit || share.Resource == "cores" && len(h.sessions) == 0 {
+			continue
+		}
+		h.refused.Add(1)
+		h.o.Log.Warn("a launch was refused: the host is full", "resource", share.Resource, "would_use", share.Used, "limit", share.Limit, "sessions", len(h.sessions))
+		return h.full(share)
+	}
+	h.warn(shares)
+	return nil
+}
+
+// warn tells the operator of a budget that is nearly full, once until it is not.
+func (h *House) warn(shares []Share) {
+	h.budget.mu.Lock()
+	defer h.budget.mu.Unlock()
+	for _, share := range shares {
+		near := share.Used >= nearlyFull*share.Limit
+		if share.Resource == "sessions" {
+			near = share.Used >= share.Limit
+		}
+		if near && !h.budget.warned[share.Resource] {
+			h.event("admission", "resource", share.Resource, "warning", "nearly all is taken: further launches may be refused", "used", share.amount(share.Used), "limit", share.amount(share.Limit))
+		}
+		h.budget.warned[share.Resource] = near
+	}
+}
+
+// amount is an amount of the resource for people.
+func (s Share) amount(v float64) string {
+	switch s.Resource {
+	case "memory", "gpu_memory":
+		return fmt.Sprintf("%.0f MiB", v/(1<<20))
+	case "cores":
+		return fmt.Sprintf("%.1f cores", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+// String is the share for people.
+func (s Share) String() string { return s.amount(s.Used) + " of " + s.amount(s.Limit) }
+
+// full is the refusal that a player reads. The caller holds mu.
+func (h *House) full(share Share) error {
+	l := h.limits()
+	n := len(h.sessions)
+	why := fmt.Sprintf("%d of %d sessions are running", n, l.Sessions)
+	switch share.Resource {
+	case "cores":
+		why = fmt.Sprintf("its processors have enough to do with %s", sessions(n))
+	case "memory":
+		why = fmt.Sprintf("its memory is taken, with %s running", sessions(n))
+	case "gpu_memory":
+		why = fmt.Sprintf("the memory of its GPU is taken, with %s running", sessions(n))
+	case "gpu_files":
+		why = fmt.Sprintf("its GPU driver has too many files open, with %s running", sessions(n))
+	}
+	if n == 0 {
+		return evidence.Errorf(evidence.Full, "this host is full: %s", why)
+	}
+	all := make([]*Session, 0, n)
+	for _, s := range h.sessions {
+		all = append(all, s)
+	}
+	oldest := slices.MinFunc(all, func(a, b *Session) int { return a.started.Compare(b.started) })
+	state := "has been idle for " + inWords(oldest.Idle())
+	if oldest.Idle() < time.Minute {
+		state = "has been running for " + inWords(time.Since(oldest.started))
+	}
+	return evidence.Errorf(evidence.Full, "this host is full: %s. The oldest, %s, %s", why, oldest.request.App.Title, state)
+}
+
+func sessions(n int) string {
+	if n == 1 {
+		return "1 session"
+	}
+	return fmt.Sprintf("%d sessions", n)
+}
+
+// rebook takes what a session that runs needs now, as after a change of its
+// size; it is never refused for that.
+func (s *Session) rebook(width, height, fps int) {
+	as := s.request
+	as.Width, as.Height, as.FPS = width, height, fps
+	n := s.house.budget.needs(&as)
+	s.house.mu.Lock()
+	defer s.house.mu.Unlock()
+	s.need.cores = n.cores
+	s.house.warn(s.house.shares(need{}))
+}

@@ -40,6 +40,15 @@ func decode(dst reflect.Value, src any, path string, found *problems) {
 			dst.SetBool(yes)
 			return
 		}
+	case reflect.Float64:
+		switch n := src.(type) {
+		case float64:
+			dst.SetFloat(n)
+			return
+		case int64:
+			dst.SetFloat(float64(n))
+			return
+		}
 	case reflect.Int:
 		if number, ok := src.(int64); ok {
 			if number < math.MinInt32 || number > math.MaxInt32 {
@@ -120,6 +129,8 @@ func wanted(t reflect.Type) string {
 		return "a list of tables, each begun by [[...]]"
 	case t.Kind() == reflect.Slice:
 		return `a list of strings, such as ["a", "b"]`
+	case t.Kind() == reflect.Float64:
+		return "a number"
 	case t.Kind() == reflect.Int:
 		return "a whole number without quotes"
 	case t.Kind() == reflect.Bool:

@@ -70,6 +70,7 @@ deps: ## install the Debian packages that running and testing need
 
 generate: ## run the code generators
 	$(GO) generate ./...
+	$(GO) run ./cmd/kennel manual --markdown docs/cli.md
 
 clean: ## remove what the targets made
 	rm -rf bin dist coverage

@@ -17,7 +17,7 @@ func newBenchGPU() *cobra.Command {
 	var asJSON bool
 	var mib int64
 	cmd := &cobra.Command{
-		Use: "gpu", Short: "Take a GPU with one process after another, and look what comes back", Args: cobra.NoArgs,
+		Use: "gpu", Short: "Let processes take a GPU in turn, and look what comes back", Args: cobra.NoArgs,
 		Long: "Let processes take a CUDA and an EGL context and be killed, as sessions do\n" +
 			"whose encoder runs on the GPU. Nothing may be left of any. With --plant one\n" +
 			"process serves all and gives nothing back: the receipts must find it.\n" +

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -29,8 +28,8 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := fang.Execute(ctx, newRoot(), fang.WithVersion(version), fang.WithErrorHandler(printError))
-	if err != nil {
+	if err := newRoot().ExecuteContext(ctx); err != nil {
+		printError(os.Stderr, err)
 		stop()
 		os.Exit(exitCode(err))
 	}
@@ -41,17 +40,20 @@ func newRoot() *cobra.Command {
 		Use:   "kennel",
 		Short: "Stream headless Linux desktops and games to Moonlight clients",
 		Long:  "Kennel streams headless Linux desktops and games to Moonlight clients,\nfrom sessions that cannot leak.",
-		Example: `  kennel serve                      # start the host with the built-in demo app
-  kennel pair 1234                  # enter the PIN that Moonlight shows
-  kennel probe localhost --pair 1234`,
+		Example: `  kennel serve            # start the host with the built-in demo app
+  kennel pair 1234        # enter the PIN that Moonlight shows
+  kennel probe --show     # see a stream without Moonlight`,
+		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
-	root.AddCommand(newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newProbe(), newBench(), newDemo())
+	root.SetUsageTemplate(usageTemplate)
+	root.SetVersionTemplate("kennel {{.Version}}\n")
+	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newProbe(), newBench(), newDemo())
 	return root
 }
 
 // printError writes one plain line: it is read in logs as often as on a
 // terminal.
-func printError(w io.Writer, _ fang.Styles, err error) {
+func printError(w io.Writer, err error) {
 	_, _ = fmt.Fprintln(w, "kennel: "+err.Error())
 }
 

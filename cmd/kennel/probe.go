@@ -38,9 +38,9 @@ With --show you look at the stream yourself: in the terminal, as sixel where it
 can do that and as half blocks otherwise, until Ctrl-C. What you type goes to
 the app. Without a terminal, or also, --png DIR gets a picture a second.`,
 		Example: `  kennel probe --show
-  kennel probe localhost --pair 1234 --identity ./me   # first, with: kennel pair 1234
-  kennel probe localhost --identity ./me --app Demo --mode 1280x720x60 --seconds 10
-  kennel probe localhost --identity ./me --show`,
+  kennel probe --app Terminal --mode 1920x1080x60 --png ./picture.png
+  kennel probe tv.local --pair 1234 --identity ./me   # there: kennel pair 1234
+  kennel probe tv.local --identity ./me --seconds 60 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runProbe(cmd, strings.Join(args, ""), f) },
 	}
 	dataFlag(cmd, &f.data)

@@ -49,9 +49,9 @@ type nextSteps struct {
 }
 
 func (n nextSteps) String() string {
-	return fmt.Sprintf(`1. In Moonlight, add the host %s and click it.
-2. Enter the PIN that Moonlight shows: %s pair PIN%s
-3. No Moonlight at hand? See it in a terminal: %s probe --show%s
+	return fmt.Sprintf(`1. Add this host in Moonlight: %s
+2. Pair, with the PIN that it shows: %s pair PIN%s
+3. No Moonlight at hand? Look here: %s probe --show%s
 `, strings.Join(n.addresses, " or "), n.program, n.data, n.program, n.data)
 }
 

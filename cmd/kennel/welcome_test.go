@@ -44,7 +44,7 @@ func TestAddressesForMoonlight(t *testing.T) {
 func TestProgramName(t *testing.T) {
 	for called, want := range map[string]string{
 		"bin/kennel": "bin/kennel", "kennel": "kennel", "/usr/bin/kennel": "/usr/bin/kennel",
-		"/home/somebody/a/long/way/down/kennel": "kennel",
+		"/opt/games/a/long/way/down/kennel": "kennel",
 	} {
 		if got := programName(called); got != want {
 			t.Errorf("%s: %s, want %s", called, got, want)

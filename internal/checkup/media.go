@@ -59,7 +59,7 @@ func checkEncoders(ctx context.Context, spawner *process.Spawner, names []string
 		}
 		begun := time.Now()
 		trying, cancel := context.WithTimeout(ctx, mediaTimeout)
-		err := media.Try(trying, spawner, m, r.Element)
+		_, err := media.Try(trying, spawner, m, r.Element)
 		cancel()
 		absent := errors.Is(err, media.ErrEncoderMissing)
 		switch {

@@ -14,7 +14,7 @@ var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
 		"internal/app", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
-		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/media",
+		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/web", "internal/wolflog", "moonlight",
 	},
@@ -73,6 +73,7 @@ var rooms = map[string][]string{
 	"internal/discovery": {},
 	"internal/systemd":   {},
 	"internal/terminal":  {},
+	"internal/manual":    {},
 	"internal/boxart":    {"internal/lettering"},
 	"internal/card":      {"internal/lettering"},
 	"internal/lettering": {},
@@ -91,8 +92,7 @@ var foreign = map[string][]string{
 	"github.com/jfreymuth/pulse":   {"internal/pulse"},
 	"modernc.org/sqlite":           {"internal/store"},
 	"github.com/pelletier/go-toml": {"internal/config", "internal/guard"},
-	"github.com/spf13/cobra":       {"cmd/kennel"},
-	"charm.land/fang":              {"cmd/kennel"},
+	"github.com/spf13/cobra":       {"cmd/kennel", "internal/manual"},
 }
 
 // silent are packages that the wire libraries do without: they tell their

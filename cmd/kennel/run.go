@@ -32,6 +32,9 @@ import (
 type running struct {
 	config    config.Config
 	log       *slog.Logger
+	level     *slog.LevelVar
+	catalogue *host.Catalogue
+	reread    func() (config.Config, error) // the configuration, on SIGHUP
 	store     *store.Store
 	house     *session.House
 	host      *host.Host
@@ -43,15 +46,15 @@ type running struct {
 	manager   systemd.Manager
 }
 
-func newLogger(w io.Writer, c config.Log) *slog.Logger {
-	var level slog.Level
+func newLogger(w io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
 	// Validate has checked the word.
 	_ = level.UnmarshalText([]byte(c.Level))
 	o := &slog.HandlerOptions{Level: level}
 	if c.Format == config.FormatJSON {
-		return slog.New(slog.NewJSONHandler(w, o))
+		return slog.New(slog.NewJSONHandler(w, o)), level
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(slog.NewTextHandler(w, o)), level
 }
 
 // openHost opens the data directory, the ports and the house. Whatever fails,
@@ -84,6 +87,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	for _, e := range leftOut {
 		log.Warn("an app is not offered", "error", e)
 	}
+	r.catalogue = catalogue
 	r.recorder = host.NewRecorder(r.store, log)
 	if r.house, err = openHouse(ctx, c, dir, r.recorder, log); err != nil {
 		return nil, err
@@ -132,12 +136,6 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
 	instance := instanceOf(dir)
-	var encoders []string
-	for _, name := range c.Video.Encoders {
-		if rung, ok := media.EncoderNamed("h264", name); ok {
-			encoders = append(encoders, rung.Element)
-		}
-	}
 	audio := c.Audio.Server
 	if audio == config.AudioOff {
 		audio = ""
@@ -148,7 +146,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
-		Encoders:  encoders,
+		Encoders:  encodersOf(c),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
 		Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
@@ -158,6 +156,16 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 func instanceOf(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:4])
+}
+
+// encodersOf are the elements of the ladder.
+func encodersOf(c config.Config) (elements []string) {
+	for _, name := range c.Video.Encoders {
+		if rung, ok := media.EncoderNamed("h264", name); ok {
+			elements = append(elements, rung.Element)
+		}
+	}
+	return elements
 }
 
 // limitsOf are what can be changed while the host runs.
@@ -234,6 +242,7 @@ func (r *running) attend(ctx context.Context, work *sync.WaitGroup, out io.Write
 		defer close(tried)
 		r.house.TryEncoders(ctx)
 	})
+	work.Go(func() { r.obey(ctx) })
 	work.Go(func() { r.welcome(ctx, out, tried, r.host.Settled()) })
 	work.Go(func() { r.house.ReapIdle(ctx) })
 	work.Go(func() { r.house.WatchGPUs(ctx) })

@@ -97,9 +97,11 @@ func runServe(ctx context.Context, cmd *cobra.Command, f serveFlags) error {
 	if f.check {
 		return runCheck(cmd, c, f)
 	}
-	r, err := openHost(ctx, c, f.data, newLogger(cmd.ErrOrStderr(), c.Log))
+	log, level := newLogger(cmd.ErrOrStderr(), c.Log)
+	r, err := openHost(ctx, c, f.data, log)
 	if err != nil {
 		return err
 	}
+	r.level, r.reread = level, func() (config.Config, error) { return loadConfig(f) }
 	return r.run(ctx, cmd.OutOrStdout())
 }

@@ -15,7 +15,7 @@ const serviceType = "_nvstream._tcp"
 // Announce tells the local network of this host until ctx ends.
 func (h *Host) Announce(ctx context.Context) {
 	defer h.settle()
-	c := h.o.Config
+	c := h.config()
 	if c.Discovery.MDNS == config.MDNSOff {
 		return
 	}

@@ -44,12 +44,23 @@ type Catalogue struct {
 // is left out, with the reason in the returned list.
 func NewCatalogue(ctx context.Context, s *store.Store, apps []config.App) (c *Catalogue, leftOut []error, err error) {
 	c = &Catalogue{store: s}
+	leftOut, err = c.Reload(ctx, apps)
+	return c, leftOut, err
+}
+
+// Reload puts other apps in the place of the configuration's. Sessions that run
+// one that is gone go on. The reasons are as those of NewCatalogue; after an
+// error everything is as it was.
+func (c *Catalogue) Reload(ctx context.Context, apps []config.App) (leftOut []error, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stored, err := c.store.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.entries = nil
 	for _, a := range apps {
 		c.entries = append(c.entries, Entry{a, FromConfig})
-	}
-	stored, err := s.Apps(ctx)
-	if err != nil {
-		return nil, nil, err
 	}
 	for _, a := range stored {
 		entry := config.App{Title: a.Title, ID: a.ID, Slug: a.Slug, IconPNGPath: a.IconPNGPath}
@@ -63,7 +74,7 @@ func NewCatalogue(ctx context.Context, s *store.Store, apps []config.App) (c *Ca
 		}
 		c.entries = append(c.entries, Entry{entry, FromAPI})
 	}
-	return c, leftOut, nil
+	return leftOut, nil
 }
 
 // with checks an app against all others but the one with the slug replaced,

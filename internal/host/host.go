@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ type Options struct {
 // Host serves Moonlight clients.
 type Host struct {
 	o      Options
+	now    atomic.Pointer[config.Config]
 	log    *slog.Logger
 	pins   *pins
 	links  *links
@@ -59,6 +61,7 @@ type Host struct {
 func New(o Options) (*Host, error) {
 	h := &Host{o: o, log: o.Log, pins: newPINs(), links: newLinks(), floods: newFloods(o.Log), settled: make(chan struct{})}
 	h.settle = sync.OnceFunc(func() { close(h.settled) })
+	h.SetConfig(o.Config)
 	var err error
 	h.api, err = gamestream.NewHost(gamestream.HostConfig{
 		Identity: o.Identity, Backend: face{h}, Paired: storedClients{o.Store}, PINs: pinSource{h},
@@ -74,6 +77,12 @@ func New(o Options) (*Host, error) {
 	h.sender = &datagrams{conn: h.video}
 	return h, nil
 }
+
+// SetConfig changes what the host does from now on. Ports, addresses and the
+// timeouts of pairing and of silent clients stay as they were at the start.
+func (h *Host) SetConfig(c config.Config) { h.now.Store(&c) }
+
+func (h *Host) config() *config.Config { return h.now.Load() }
 
 func (h *Host) bind() error {
 	for _, l := range []struct {

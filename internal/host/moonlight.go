@@ -38,7 +38,7 @@ var commonModes = func() []gamestream.DisplayMode {
 // current game: others are none of its business.
 func (f face) ServerInfo(_ context.Context, caller *gamestream.Caller) gamestream.ServerInfo {
 	info := gamestream.ServerInfo{
-		Hostname: f.o.Config.Hostname, UniqueID: f.o.UUID, Codecs: gamestream.CodecH264, DisplayModes: commonModes,
+		Hostname: f.config().Hostname, UniqueID: f.o.UUID, Codecs: gamestream.CodecH264, DisplayModes: commonModes,
 		HTTPSPort: uint16(f.o.Announced.HTTPS), ExternalPort: uint16(f.o.Announced.HTTP),
 	}
 	if caller != nil {
@@ -103,7 +103,7 @@ func (f face) launch(ctx context.Context, caller *gamestream.Caller, r gamestrea
 
 // checkMode bounds what a client asks for by the configuration.
 func (h *Host) checkMode(width, height, fps int) error {
-	l := h.o.Config.Limits
+	l := h.config().Limits
 	switch {
 	case width < gamestream.MinDimension || height < gamestream.MinDimension || fps < 1:
 		return evidence.Errorf(evidence.Invalid, "this host cannot stream %dx%d at %d frames per second: choose another mode in the client's settings", width, height, fps)
@@ -148,7 +148,7 @@ func (f face) resume(caller *gamestream.Caller, s *session.Session, r gamestream
 // link gives the client a way into its session. A link from before is closed:
 // the newest launch or resume is the one that counts.
 func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.LaunchRequest) (gamestream.LaunchReply, error) {
-	encrypted := r.CoreVersion >= 1 && h.o.Config.RTSP.Encryption != rtspEncryptionOff
+	encrypted := r.CoreVersion >= 1 && h.config().RTSP.Encryption != rtspEncryptionOff
 	l, err := newLink(s, string(caller.ID), [16]byte(r.Key), r.KeyID, encrypted)
 	if err != nil {
 		return gamestream.LaunchReply{}, err
@@ -162,8 +162,8 @@ func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.
 		scheme, address = "rtspenc", caller.LocalAddr.Addr().Unmap()
 	}
 	host := address.String()
-	if encrypted && h.o.Config.Announce.Address != "" {
-		host = h.o.Config.Announce.Address
+	if encrypted && h.config().Announce.Address != "" {
+		host = h.config().Announce.Address
 	}
 	return gamestream.LaunchReply{SessionURL: scheme + "://" + net.JoinHostPort(host, strconv.Itoa(h.o.Announced.RTSP))}, nil
 }

@@ -63,7 +63,7 @@ func (h *Host) linkOf(r *rtsp.Request) *link {
 // describe tells what streams the host can make.
 func (h *Host) describe() *rtsp.Response {
 	d := rtsp.Describe{EncryptionSupported: rtsp.EncryptControl, Surround: rtsp.StandardLayouts()}
-	switch h.o.Config.Video.Encryption {
+	switch h.config().Video.Encryption {
 	case config.EncryptionOptional:
 		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
 	case config.EncryptionRequired:
@@ -139,9 +139,9 @@ func (h *Host) checkAnnounce(a *rtsp.Announce) error {
 	case a.Format != rtsp.H264 || a.HDR || a.Chroma444:
 		// DESCRIBE offered H.264 in 8 bit only: this client does not heed it.
 		return evidence.Errorf(evidence.Invalid, "the client wants a format that was not offered (format %d, hdr %t, 4:4:4 %t)", a.Format, a.HDR, a.Chroma444)
-	case h.o.Config.Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptVideo == 0:
+	case h.config().Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptVideo == 0:
 		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt video, which this host requires")
-	case h.o.Config.Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptAudio == 0:
+	case h.config().Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptAudio == 0:
 		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt audio, which this host requires")
 	}
 	return nil
@@ -160,7 +160,7 @@ func (h *Host) bitrate(a *rtsp.Announce) int {
 	if kbps == 0 {
 		kbps = a.ConfiguredBitrateKbps * 80 / 100
 	}
-	if limit := h.o.Config.Video.BitrateMaxKbps; limit > 0 {
+	if limit := h.config().Video.BitrateMaxKbps; limit > 0 {
 		kbps = min(kbps, limit)
 	}
 	return min(max(kbps, minBitrate), maxBitrate)

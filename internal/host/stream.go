@@ -92,7 +92,7 @@ type videoStream struct {
 }
 
 func newVideoStream(h *Host, l *link, a *rtsp.Announce) (*videoStream, error) {
-	config := rtp.VideoConfig{PacketSize: a.PacketSize, FECPercent: h.o.Config.Video.FECPercent, MinParity: min(a.MinFECPackets, maxMinParity)}
+	config := rtp.VideoConfig{PacketSize: a.PacketSize, FECPercent: h.config().Video.FECPercent, MinParity: min(a.MinFECPackets, maxMinParity)}
 	if a.EncryptionEnabled&rtsp.EncryptVideo != 0 {
 		key := l.key
 		config.Key = &key

@@ -11,22 +11,24 @@ import (
 const idleWarning = time.Minute
 
 // ReapIdle ends sessions whose player has done nothing for Options.Idle, until
-// ctx ends. Without such a limit it returns at once.
+// ctx ends.
 func (h *House) ReapIdle(ctx context.Context) {
-	limit := h.limits().Idle
-	if limit <= 0 {
-		return
-	}
-	tick := time.NewTicker(max(limit/20, 50*time.Millisecond))
-	defer tick.Stop()
+	const most, least = 5 * time.Second, 50 * time.Millisecond
 	for {
+		limit, every := h.limits().Idle, most
+		if limit > 0 {
+			every = min(max(limit/20, least), most)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(every):
+		}
+		if limit <= 0 {
+			continue
 		}
 		for _, s := range h.Sessions() {
-			s.reap(limit, max(limit/20, 50*time.Millisecond))
+			s.reap(limit, every)
 		}
 	}
 }

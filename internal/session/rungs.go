@@ -44,6 +44,18 @@ func newRungs(elements []string) *rungs {
 	return r
 }
 
+// SetEncoders puts another ladder in the place of the present one, for later
+// renditions, and tries it (TryEncoders).
+func (h *House) SetEncoders(ctx context.Context, elements []string) {
+	h.rungs.mu.Lock()
+	same := slices.EqualFunc(h.rungs.list, elements, func(r RungState, element string) bool { return r.Element == element })
+	if !same {
+		h.rungs.list = newRungs(elements).list
+	}
+	h.rungs.mu.Unlock()
+	h.TryEncoders(ctx)
+}
+
 // rungTimeout bounds the trial of one encoder: its driver may hang.
 const rungTimeout = 10 * time.Second
 
@@ -99,15 +111,27 @@ func (h *House) TryEncoders(ctx context.Context) {
 			r.Reason = err.Error()
 			h.o.Log.Warn("encoder does not work and is left out", "encoder", r.Element, "error", err, "took", r.Took.Round(time.Millisecond))
 		}
-		h.rungs.mu.Lock()
-		h.rungs.list[i] = r
-		h.rungs.mu.Unlock()
+		if !h.rungs.put(i, r) {
+			return
+		}
 		if r.Works && !calibrated {
 			// Sessions use the best rung that works.
 			h.budget.calibrate(r.PixelNanos)
 			calibrated = true
 		}
 	}
+}
+
+// put keeps what trying a rung has shown; false when there is another ladder
+// by now.
+func (r *rungs) put(i int, state RungState) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i >= len(r.list) || r.list[i].Element != state.Element {
+		return false
+	}
+	r.list[i] = state
+	return true
 }
 
 func (h *House) tryRung(ctx context.Context, element string) (media.Ready, error) {

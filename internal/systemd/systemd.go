@@ -65,6 +65,11 @@ func (m Manager) Notify(states ...string) error {
 // Status is a line that systemctl status shows.
 func Status(text string) string { return "STATUS=" + strings.ReplaceAll(text, "\n", " ") }
 
+// Since goes with Reloading: CLOCK_MONOTONIC in nanoseconds.
+func Since(monotonic int64) string {
+	return "MONOTONIC_USEC=" + strconv.FormatInt(monotonic/1000, 10)
+}
+
 // KeepWatch feeds the watchdog twice per period while alive says that the main
 // loops turn, until ctx ends. It returns at once where no watchdog is set.
 func (m Manager) KeepWatch(ctx context.Context, alive func(context.Context) error) {

@@ -56,6 +56,7 @@ func (r *running) reload(ctx context.Context, old config.Config) config.Config {
 	// Validate has checked the word.
 	_ = r.level.UnmarshalText([]byte(c.Log.Level))
 	r.house.SetLimits(limitsOf(c))
+	r.recorder.Forget(c.Limits.History, outputDir(r.dir))
 	r.host.SetConfig(c)
 	r.log.Info("the configuration was taken over", "apps", len(c.Apps))
 	r.house.SetEncoders(ctx, encodersOf(c))

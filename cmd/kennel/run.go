@@ -89,6 +89,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	}
 	r.catalogue = catalogue
 	r.recorder = host.NewRecorder(r.store, log)
+	r.recorder.Forget(c.Limits.History, outputDir(dir))
 	if r.house, err = openHouse(ctx, c, dir, r.recorder, log); err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 	}
 	return session.Open(ctx, session.Options{
 		SoundServer: audio, Silent: c.Audio.Server == config.AudioOff,
-		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: filepath.Join(dir, "sessions"),
+		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: outputDir(dir),
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
@@ -151,6 +152,9 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
 }
+
+// outputDir keeps what the processes of sessions printed.
+func outputDir(dir string) string { return filepath.Join(dir, "sessions") }
 
 // instanceOf names the host of a data directory among those of the machine.
 func instanceOf(dir string) string {

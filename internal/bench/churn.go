@@ -60,7 +60,7 @@ type Churn struct {
 	// the beginning.
 	Left []string `json:"left"`
 	// Points were measured on the way, while others streamed. RSS is the trend
-	// of memory over them, per session.
+	// of memory over them, per five sessions, without the first quarter.
 	Points []Point     `json:"points"`
 	RSS    meter.Trend `json:"rss_trend"`
 	// Took is how long it all took.
@@ -233,12 +233,21 @@ func (c *churning) count(ctx context.Context) error {
 			c.result.Residue = append(c.result.Residue, id+": "+what)
 		}
 	}
-	values := make([]meter.Value, 0, len(c.result.Points))
-	for _, p := range c.result.Points {
+	c.result.RSS = memoryTrend(c.result.Points)
+	return nil
+}
+
+// settledAfter is the share of a run that is left out of the trend of memory:
+// in it caches of the runtime and of the database fill.
+const settledAfter = 0.25
+
+// memoryTrend is that of memory after the warm-up.
+func memoryTrend(points []Point) meter.Trend {
+	values := make([]meter.Value, 0, len(points))
+	for _, p := range points[int(float64(len(points))*settledAfter):] {
 		values = append(values, meter.Exactly(p.RSS))
 	}
-	c.result.RSS = meter.TrendOf(values)
-	return nil
+	return meter.TrendOf(values)
 }
 
 // beyond names the processes of the second list that are not in the first.

@@ -36,7 +36,7 @@ type client struct{ id, dir string }
 const config = `version = 1
 [limits]
 client_timeout = "2s"
-lease = "1s"
+lease = "3s"
 sessions = 32
 `
 

@@ -156,6 +156,7 @@ func (l Limits) check(found *problems) {
 	found.between("limits.gpu_memory_reserve_mib", l.GPUMemoryReserveMiB, 0, 1<<24)
 	found.between("limits.gpu_files", l.GPUFiles, 0, 1<<20)
 	found.between("limits.nvenc_sessions", l.NVENCSessions, 0, 1<<10)
+	found.between("limits.history", l.History, 0, 1_000_000)
 	found.lasting("limits.idle", l.Idle, 0, 30*24*time.Hour)
 }
 

@@ -99,6 +99,9 @@ type Limits struct {
 	StopTimeout Duration `toml:"stop_timeout"`
 	// Lease is how long the app of a client that left or vanished is kept.
 	Lease Duration `toml:"lease"`
+	// History is how many ended sessions are remembered, with their events,
+	// receipts and output; older ones are forgotten. 0 means all.
+	History int `toml:"history"`
 	// Idle is after what time without any input a session ends; 0 means never.
 	Idle Duration `toml:"idle"`
 }
@@ -198,7 +201,7 @@ func Default() Config {
 		Discovery: Discovery{MDNS: MDNSAuto, Interfaces: []string{}},
 		Log:       Log{Format: FormatText, Level: LevelInfo},
 		Limits: Limits{
-			MemoryReserveMiB: 256, GPUMemoryReserveMiB: 256,
+			History: 1000, MemoryReserveMiB: 256, GPUMemoryReserveMiB: 256,
 			Width: 7680, Height: 4320, FPS: 240,
 			LaunchTimeout:  Duration(10 * time.Second),
 			ConnectTimeout: Duration(30 * time.Second),

@@ -46,7 +46,7 @@ func TestFullFile(t *testing.T) {
 		Discovery: Discovery{MDNS: MDNSOff, Interfaces: []string{"eth0", "wl*"}},
 		Log:       Log{Format: FormatJSON, Level: LevelDebug},
 		Limits: Limits{
-			Sessions: 4, Cores: 2.5, MemoryReserveMiB: 1024, GPUMemoryReserveMiB: 512, GPUFiles: 400, NVENCSessions: 3, Idle: Duration(30 * time.Minute), Width: 3840, Height: 2160, FPS: 120,
+			Sessions: 4, Cores: 2.5, MemoryReserveMiB: 1024, GPUMemoryReserveMiB: 512, GPUFiles: 400, NVENCSessions: 3, Idle: Duration(30 * time.Minute), History: 50, Width: 3840, Height: 2160, FPS: 120,
 			LaunchTimeout: Duration(20 * time.Second), ConnectTimeout: Duration(time.Minute), ClientTimeout: Duration(15 * time.Second),
 			PairTimeout: Duration(90 * time.Second), StopTimeout: Duration(500 * time.Millisecond), Lease: Duration(time.Hour),
 		},

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +22,12 @@ type Recorder struct {
 	log   *slog.Logger
 	queue chan record
 
-	mu   sync.Mutex // covers lost
-	lost int
+	ended int // since the history was pruned; of Run
+
+	mu        sync.Mutex // covers what follows
+	lost      int
+	history   int
+	outputDir string
 }
 
 // recorderQueue is how many events may wait for the database. A session has
@@ -36,6 +43,42 @@ type record struct {
 // NewRecorder returns a Recorder; Run must be called.
 func NewRecorder(s *store.Store, log *slog.Logger) *Recorder {
 	return &Recorder{store: s, log: log, queue: make(chan record, recorderQueue)}
+}
+
+// Forget has all but the newest ended sessions forgotten from now on, with the
+// files in outputDir that bear their names; 0 keeps all. It may be called while
+// Run runs.
+func (r *Recorder) Forget(keep int, outputDir string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.history, r.outputDir = keep, outputDir
+}
+
+// pruneEvery is after how many ends of sessions the history is pruned.
+const pruneEvery = 50
+
+// prune forgets old sessions.
+func (r *Recorder) prune(ctx context.Context) {
+	r.mu.Lock()
+	keep, dir := r.history, r.outputDir
+	r.mu.Unlock()
+	if keep <= 0 {
+		return
+	}
+	if _, err := r.store.PruneSessions(ctx, keep); err != nil {
+		r.log.Error("old sessions were not forgotten", "error", err)
+		return
+	}
+	// Files are named by ids that grow with time.
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) <= keep+pruneEvery {
+		return
+	}
+	for _, f := range files[:len(files)-keep-pruneEvery] {
+		if strings.HasSuffix(f.Name(), ".log") {
+			_ = os.Remove(filepath.Join(dir, f.Name()))
+		}
+	}
 }
 
 // Record is an evidence.Sink.
@@ -92,6 +135,9 @@ func (r *Recorder) enqueue(entry record) {
 
 // Run stores events until ctx ends, and then what is still queued.
 func (r *Recorder) Run(ctx context.Context) {
+	first, cancel := context.WithTimeout(ctx, 10*time.Second)
+	r.prune(first)
+	cancel()
 	for {
 		select {
 		case e := <-r.queue:
@@ -149,6 +195,10 @@ func (r *Recorder) write(ctx context.Context, e evidence.Event) error {
 		return err
 	}
 	if e.Kind == evidence.Ended {
+		if r.ended++; r.ended >= pruneEvery {
+			r.ended = 0
+			defer r.prune(ctx)
+		}
 		return r.store.EndSession(ctx, e.Session, e.Wall, e.Attrs["end"], nil)
 	}
 	return nil

@@ -21,6 +21,9 @@ const (
 	// busyMillis is how long SQLite waits for another program's lock.
 	busyMillis = 5000
 	readers    = 4
+	// cacheKiB is the memory for pages of each connection. SQLite's default of
+	// 2 MiB would fill as the history grows, and look like a leak for weeks.
+	cacheKiB = 256
 )
 
 // Store is an open data directory. Close it to let another host have it.
@@ -102,7 +105,7 @@ func (s *Store) open(ctx context.Context) error {
 // SQLite reads ? and # in it as the end of the file name.
 func (s *Store) source(pragmas ...string) string {
 	query := url.Values{
-		"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "foreign_keys(1)"}, pragmas...),
+		"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyMillis), "foreign_keys(1)", fmt.Sprintf("cache_size(-%d)", cacheKiB)}, pragmas...),
 		"_txlock": {"immediate"}, // or a transaction that reads first could not wait for a lock
 	}
 	address := url.URL{Scheme: "file", Path: s.path, RawQuery: query.Encode()}

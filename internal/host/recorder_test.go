@@ -1,0 +1,57 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/store"
+)
+
+// TestTheHistoryIsBounded: old sessions go, with their files; those that run
+// stay, and what the host says of itself is no session.
+func TestTheHistoryIsBounded(t *testing.T) {
+	s, err := store.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	dir := t.TempDir()
+	r := NewRecorder(s, slog.New(slog.DiscardHandler))
+	const keep = 10
+	r.Forget(keep, dir)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx) }()
+	const sessions = 3 * pruneEvery
+	for n := range sessions {
+		id := fmt.Sprintf("%08d", n)
+		if err := os.WriteFile(filepath.Join(dir, id+".log"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tr := evidence.NewTrace(id, r.Record)
+		tr.Began(evidence.StageLaunch, "app", "Demo", "slug", "demo", "client", "a")
+		if n > 0 {
+			tr.Ended(evidence.EndStopped)
+		}
+	}
+	r.Record(evidence.Event{Stage: evidence.StageLaunch, Kind: evidence.Note, Wall: time.Now()})
+	stop()
+	<-done
+	all, err := s.Sessions(t.Context(), sessions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) > keep+pruneEvery || all[0].ID != fmt.Sprintf("%08d", sessions-1) || all[len(all)-1].ID != "00000000" {
+		t.Errorf("%d sessions are remembered", len(all))
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) > keep+pruneEvery || files[len(files)-1].Name() != fmt.Sprintf("%08d.log", sessions-1) {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -133,6 +134,18 @@ func TestTraceIsBounded(t *testing.T) {
 	}
 	if len(tr.Events()) != MaxTraceEvents || n != MaxTraceEvents+10 {
 		t.Errorf("kept %d, told %d", len(tr.Events()), n)
+	}
+}
+
+func TestEveryEndIsDocumented(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range Ends() {
+		if !strings.Contains(string(raw), "| `"+string(end)+"` | ") {
+			t.Errorf("docs/operations.md does not say what %s means", end)
+		}
 	}
 }
 

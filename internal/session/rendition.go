@@ -21,8 +21,8 @@ const (
 	// give up 10 s after PLAY, so that a second rung must still fit.
 	encodeStart = 4 * time.Second
 	// stalled is how long a running encoder may bring no frame: it sends at
-	// least five per second.
-	stalled = 3 * time.Second
+	// least five per second, whatever the app does.
+	stalled = 1500 * time.Millisecond
 	// noticeTime is how long a player is told that the encoder was replaced.
 	noticeTime = 6 * time.Second
 )

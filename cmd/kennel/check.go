@@ -37,7 +37,7 @@ func runCheck(cmd *cobra.Command, c config.Config, f serveFlags) error {
 		err = report.Render(cmd.OutOrStdout())
 	}
 	if err == nil && !report.Ready {
-		return errors.New("this machine cannot stream yet: what is missing is named above, with its cure")
+		return errors.New("this machine cannot stream yet: see what is missing, and its cure")
 	}
 	return err
 }

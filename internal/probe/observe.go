@@ -16,6 +16,7 @@ import (
 // observations are what is kept of a stream until the report is made.
 type observations struct {
 	received, decoded, lost, idrs int
+	cut                           int // received, but the stream ended before it could be decoded
 	bytes                         uint64
 	first, last                   time.Time
 	intervals, hostLatency        []time.Duration
@@ -77,16 +78,27 @@ func (s *stream) decode(ctx context.Context) {
 	failed := false
 	for u := range s.units {
 		if failed || ctx.Err() != nil {
+			if !failed {
+				s.cutOff()
+			}
 			continue // the queue is emptied, so that the receiver never waits
 		}
-		deadline, cancel := context.WithTimeout(ctx, decodeTimeout)
+		// A frame that is begun is finished: the end of a stream is no fault of the decoder's.
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), decodeTimeout)
 		err := s.decoder.Decode(deadline, u.data, uint64(u.index), s.picture)
 		cancel()
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			failed = true
 			s.prober.report.problem("the decoder failed: %v", err)
 		}
 	}
+}
+
+// cutOff counts a frame that came too late for this stream.
+func (s *stream) cutOff() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen.cut++
 }
 
 // picture reads one decoded picture. It runs on the decoding goroutine.
@@ -213,7 +225,7 @@ func (s *stream) finish() {
 	stats := s.receiver.Stats()
 	f := &r.Frames
 	f.Received, f.Decoded, f.Lost, f.IDRs = o.received, o.decoded, o.lost, o.idrs
-	if total := o.received + o.lost; total > 0 {
+	if total := o.received + o.lost - o.cut; total > 0 {
 		f.DecodedPercent = 100 * float64(o.decoded) / float64(total)
 	}
 	if d := o.last.Sub(o.first).Seconds(); d > 0 {

@@ -107,7 +107,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	}
 	r.api = web.NewServer(&web.Local{
 		Version: version, UUID: who.UUID, Hostname: c.Hostname, Started: time.Now(), Ports: bound,
-		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue,
+		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue, OutputDir: outputDir(dir),
 	})
 	return r, nil
 }

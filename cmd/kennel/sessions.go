@@ -42,7 +42,7 @@ func newSessions() *cobra.Command {
 		c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 		c.Flags().BoolVar(&all, "all", false, "with the history")
 	}
-	cmd.AddCommand(sub, newSessionsShow(), newSessionsStop())
+	cmd.AddCommand(sub, newSessionsShow(), newSessionsTrend(), newSessionsStop())
 	return cmd
 }
 

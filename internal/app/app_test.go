@@ -196,3 +196,37 @@ func TestOutputCloseDoesNotWaitForStrays(t *testing.T) {
 		t.Errorf("source after close: %v", err)
 	}
 }
+
+// TestReadTails: the last lines of each source come back from the file.
+func TestReadTails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.log")
+	o, err := NewOutput(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 * TailLines {
+		o.Add("app", fmt.Sprintf("line %d: of the app", n))
+	}
+	o.Add("display", "")
+	o.Add("media", "a: b")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0); err == nil {
+		_, _ = f.WriteString("garbage\nkennel: this file is full; later lines are not kept\n")
+		_ = f.Close()
+	}
+	tails, err := ReadTails(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := tails["app"]; len(a) != TailLines || a[TailLines-1] != fmt.Sprintf("line %d: of the app", 3*TailLines-1) {
+		t.Errorf("app: %d lines, %q", len(a), a)
+	}
+	if tails["media"][0] != "a: b" || len(tails["display"]) != 1 {
+		t.Errorf("tails: %q", tails)
+	}
+	if _, err := ReadTails(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("no file was read")
+	}
+}

@@ -138,3 +138,37 @@ func (o *Output) Close() error {
 	o.closed = true
 	return o.file.Close()
 }
+
+// tailBytes is how much of the end of a file ReadTails looks at: a line of
+// every source may be as long as maxLine.
+const tailBytes = 4 * TailLines * maxLine
+
+// ReadTails returns the last lines of each source of a session that has ended,
+// from the file that NewOutput made.
+func ReadTails(path string) (map[string][]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the session's output: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Size() > tailBytes {
+		if _, err := f.Seek(-tailBytes, io.SeekEnd); err != nil {
+			return nil, fmt.Errorf("read the session's output: %w", err)
+		}
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, tailBytes))
+	if err != nil {
+		return nil, fmt.Errorf("read the session's output: %w", err)
+	}
+	tails := map[string][]string{}
+	for line := range strings.Lines(string(raw)) {
+		_, rest, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		name, text, named := strings.Cut(rest, ": ")
+		if !ok || !named || strings.ContainsAny(name, " \t") {
+			continue
+		}
+		tail := append(tails[name], text)
+		tails[name] = tail[max(0, len(tail)-TailLines):]
+	}
+	return tails, nil
+}

@@ -105,6 +105,8 @@ type House struct {
 	refused atomic.Int64
 	current atomic.Pointer[Limits]
 	budget  *budget
+	trends  trendWatch
+	started time.Time
 
 	mu       sync.Mutex // covers what follows
 	sessions map[string]*Session
@@ -128,7 +130,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	}
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &House{
-		o: o, spawner: spawner, groups: groups, runner: runner,
+		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
 		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
 	}
@@ -272,10 +274,13 @@ func (h *House) SetLimits(l Limits) { h.current.Store(&l) }
 func (h *House) limits() *Limits { return h.current.Load() }
 
 // event tells of the host itself.
-func (h *House) event(what string, attrs ...string) {
+func (h *House) event(what string, attrs ...string) { h.fault("", what, attrs...) }
+
+// fault tells of a fault of the host itself.
+func (h *House) fault(id evidence.FaultID, what string, attrs ...string) {
 	e := evidence.Event{
 		Version: evidence.EventVersion, Mono: evidence.Monotonic(), Wall: time.Now().UTC(), Boot: evidence.BootID(),
-		Stage: evidence.StageLaunch, Kind: evidence.Note, Attrs: map[string]string{"about": what},
+		Stage: evidence.StageLaunch, Kind: evidence.Note, Fault: id, Attrs: map[string]string{"about": what},
 	}
 	for i := 0; i+1 < len(attrs); i += 2 {
 		e.Attrs[attrs[i]] = attrs[i+1]

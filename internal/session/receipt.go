@@ -31,8 +31,10 @@ type Receipt struct {
 	// Later what was five seconds after that.
 	Left  meter.Usage `json:"left"`
 	Later meter.Usage `json:"later"`
-	// Serve is what kennel serve itself holds at the later look.
-	Serve meter.Usage `json:"serve"`
+	// Serve is what kennel serve itself holds at the later look, ServeStarted
+	// when it was started.
+	Serve        meter.Usage `json:"serve"`
+	ServeStarted time.Time   `json:"serve_started"`
 	// Residue names what did not come back, by the later look; nil when
 	// everything did. It is the fault leak.
 	Residue []string `json:"residue,omitempty"`
@@ -163,12 +165,16 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		h.budget.learn(r.App, r.Took)
 		r.Later, r.Residue = s.left()
 		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
-		r.Serve = own()
+		r.Serve, r.ServeStarted = own(), h.started
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked
-		if h.o.Receipt != nil && s.request.Client != canaryClient {
+		if s.request.Client == canaryClient {
+			return
+		}
+		if h.o.Receipt != nil {
 			h.o.Receipt(r)
 		}
+		h.watchTrend(r)
 	})
 }
 

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
@@ -30,6 +33,8 @@ type Local struct {
 	House     *session.House
 	Store     *store.Store
 	Catalogue *host.Catalogue
+	// OutputDir has the output of sessions, ID.log each.
+	OutputDir string
 }
 
 var _ Backend = (*Local)(nil)
@@ -74,6 +79,27 @@ func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
 		h.Ready = true
 	}
 	return h, nil
+}
+
+// Trends implements Backend.
+func (l *Local) Trends(ctx context.Context) (Trends, error) {
+	stored, err := l.Store.Receipts(ctx, session.TrendCycles)
+	if err != nil {
+		return Trends{}, err
+	}
+	receipts := make([]session.Receipt, 0, len(stored))
+	for _, s := range slices.Backward(stored) {
+		var r session.Receipt
+		if err := json.Unmarshal(s.JSON, &r); err != nil {
+			return Trends{}, evidence.Errorf(evidence.Internal, "read the receipt of session %s: %w", s.Session, err)
+		}
+		receipts = append(receipts, r)
+	}
+	t := Trends{Sessions: len(receipts), Trends: session.Trends(receipts, l.House.ResourceLimits())}
+	if t.Trends == nil {
+		t.Trends = []session.ResourceTrend{}
+	}
+	return t, nil
 }
 
 // Alive implements Backend.
@@ -256,6 +282,9 @@ func (l *Local) Session(ctx context.Context, id string) (SessionDetail, error) {
 			return SessionDetail{}, evidence.Errorf(evidence.Internal, "read the receipt of session %s: %w", id, err)
 		}
 		d.Receipt = &receipt
+	}
+	if output, err := app.ReadTails(filepath.Join(l.OutputDir, filepath.Base(id)+".log")); err == nil {
+		d.Output = output
 	}
 	return d, nil
 }

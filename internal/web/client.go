@@ -101,6 +101,11 @@ func (c *Remote) Memory(ctx context.Context) (m Memory, err error) {
 	return m, c.call(ctx, http.MethodGet, "memory", nil, &m)
 }
 
+// Trends implements Backend.
+func (c *Remote) Trends(ctx context.Context) (t Trends, err error) {
+	return t, c.call(ctx, http.MethodGet, "trends", nil, &t)
+}
+
 // Health implements Backend.
 func (c *Remote) Health(ctx context.Context, now bool) (h Health, err error) {
 	path := "health"

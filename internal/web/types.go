@@ -114,6 +114,13 @@ type Memory struct {
 	Usage meter.Usage `json:"usage"`
 }
 
+// Trends tells how resources change from session to session.
+type Trends struct {
+	// Sessions is how many receipts were looked at, of this run of the host.
+	Sessions int                     `json:"sessions"`
+	Trends   []session.ResourceTrend `json:"trends"`
+}
+
 // Health says whether the host lives, and whether a session could start now.
 type Health struct {
 	Ready bool `json:"ready"`
@@ -134,6 +141,8 @@ type Health struct {
 type Backend interface {
 	Status(context.Context) (Status, error)
 	Memory(context.Context) (Memory, error)
+	// Trends draws them from the newest receipts.
+	Trends(context.Context) (Trends, error)
 	// Health returns the newest result, or with now that of a canary which runs
 	// for this call.
 	Health(ctx context.Context, now bool) (Health, error)

@@ -1,0 +1,93 @@
+package session
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+// life makes the receipts of one run of a host, whose files grow by so many per
+// session.
+func life(started time.Time, sessions int, perSession float64) []Receipt {
+	var all []Receipt
+	for n := range sessions {
+		wobble := n % 3
+		all = append(all, Receipt{
+			ServeStarted: started, ServeChecked: true,
+			Serve: meter.Usage{meter.Files: meter.Exactly(20 + int(perSession*float64(n)) + wobble), meter.CPU: meter.Exactly(1000 * n)},
+			Later: meter.Usage{meter.Processes: meter.Exactly(0), meter.GPUMemory: meter.Value{}},
+		})
+	}
+	return all
+}
+
+func find(t *testing.T, all []ResourceTrend, of string, r meter.Resource) ResourceTrend {
+	t.Helper()
+	for _, one := range all {
+		if one.Of == of && one.Resource == r {
+			return one
+		}
+	}
+	t.Fatalf("no trend of %s %s in %+v", of, r, all)
+	return ResourceTrend{}
+}
+
+// TestTrends: growth is told with how long it can go on, noise is none, what
+// only grows is left out, and each run of the host begins anew.
+func TestTrends(t *testing.T) {
+	limits := map[meter.Resource]float64{meter.Files: 1000}
+	old, now := time.Unix(1, 0), time.Unix(2, 0)
+	grown := find(t, Trends(append(life(old, 30, 50), life(now, 60, 14)...), limits), "serve", meter.Files)
+	if !grown.Rising || grown.Slope < 13 || grown.Slope > 15 || grown.Cycles != 60-trendWarmUp {
+		t.Errorf("growth: %+v", grown)
+	}
+	// 20 + 14 n = 1000 at the 70th session; 60 have been.
+	if grown.Remaining < 9 || grown.Remaining > 11 {
+		t.Errorf("%d more sessions", grown.Remaining)
+	}
+	all := Trends(life(now, 60, 0), limits)
+	if steady := find(t, all, "serve", meter.Files); steady.Rising {
+		t.Errorf("noise: %+v", steady)
+	}
+	for _, one := range all {
+		if one.Resource == meter.CPU {
+			t.Error("time spent was taken for growth")
+		}
+	}
+	if got := Trends(life(now, trendWarmUp, 14), limits); len(got) != 0 {
+		t.Errorf("a trend of %d sessions: %+v", trendWarmUp, got)
+	}
+	if got := find(t, Trends(life(now, trendWarmUp+5, 14), limits), "serve", meter.Files); got.Rising {
+		t.Errorf("sure after 5 sessions: %+v", got)
+	}
+	left := life(now, 30, 0)
+	for i := range left {
+		left[i].Later[meter.Processes] = meter.Exactly(i % 2)
+	}
+	if got := find(t, Trends(left, limits), "left", meter.Processes); !got.Rising || got.Slope < 0.4 || got.Slope > 0.6 {
+		t.Errorf("processes that stay: %+v", got)
+	}
+}
+
+// TestAGrowthIsTold once, with its forecast.
+func TestAGrowthIsTold(t *testing.T) {
+	h := open(t, options(t))
+	for _, r := range life(h.started, 40, 3) {
+		h.watchTrend(r)
+	}
+	n := 0
+	for _, e := range h.seen() {
+		if e.Fault == evidence.FaultTrend {
+			n++
+			if e.Attrs["resource"] != "files" || e.Attrs["per_session"] != "3" || !strings.Contains(e.Attrs["forecast"], "more") {
+				t.Errorf("event %v", e.Attrs)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("told %d times", n)
+	}
+}

@@ -16,7 +16,7 @@ UNITS = $$($(GO) list ./... | grep -v '/e2e$$')
 phase = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz soak build deps generate clean
+.PHONY: help run test apps check bench fuzz soak build man deps generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,11 @@ fuzz: ## every fuzz target in turn, FUZZTIME each
 		done; \
 	done
 
+apps: ## stream the heavy apps, such as Chromium, and look at their pictures
+	@scripts/deps apps
+	@$(MAKE) --no-print-directory build
+	KENNEL_APPS=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 20m -v -run 'Chromium|MPV|Glmark|GTK|Xwayland' ./e2e
+
 soak: ## the long end-to-end tests
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
@@ -64,6 +69,9 @@ soak: ## the long end-to-end tests
 build: ## build bin/kennel and bin/kennel-media
 	$(call phase,build $(VERSION))
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+man: build ## write the man pages to dist/man
+	bin/kennel manual dist/man
 
 deps: ## install the Debian packages that running and testing need
 	@scripts/deps test

@@ -46,7 +46,7 @@ func newRoot() *cobra.Command {
 		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
 	root.SetUsageTemplate(usageTemplate)
-	root.SetVersionTemplate("kennel {{.Version}}\n")
+	root.SetVersionTemplate("kennel version {{.Version}}\n")
 	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newProbe(), newBench(), newDemo())
 	return root
 }

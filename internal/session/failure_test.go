@@ -171,7 +171,9 @@ func TestAppEnds(t *testing.T) {
 // its files is of the session all the same.
 func TestAppLeavesOrphans(t *testing.T) {
 	h := open(t, options(t))
-	s := h.launch(request("a", shell("setsid -f sleep 1000 </dev/null >/dev/null 2>&1; setsid -f env -i /bin/sleep 1000 </dev/null >/dev/null 2>&1; exit 0")))
+	const orphans = "setsid -f sleep 1000 </dev/null >/dev/null 2>&1; setsid -f env -i /bin/sleep 1000 </dev/null >/dev/null 2>&1; exit 0"
+	s := h.launch(request("a", shell("trap '"+orphans+"' USR1; echo ready $$; while :; do sleep 0.01; done")))
+	signalShell(t, s)
 	h.finished(s, evidence.EndAppExited)
 	if out, _ := exec.Command("pgrep", "-u", "64000-64049", "sleep").Output(); len(out) > 0 && os.Geteuid() == 0 {
 		t.Errorf("sleepers %s live", out)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/probe"
+	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
 	"github.com/kennel-stream/kennel/internal/web"
 )
@@ -139,11 +141,13 @@ func start(t testing.TB, cmd *exec.Cmd, dir string, port int) *server {
 	}
 	go func() { s.done <- s.cmd.Wait() }()
 	t.Cleanup(s.stop)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	for {
-		// The first canary is a session, too.
-		if h, err := s.api.Health(ctx, false); err == nil && !h.Canary.At.IsZero() {
+		// The first canary is a session, too, and encoders are tried in processes
+		// that would count as residue.
+		untried := func(r session.RungState) bool { return !r.Tried }
+		if h, err := s.api.Health(ctx, false); err == nil && !h.Canary.At.IsZero() && !slices.ContainsFunc(h.Encoders, untried) {
 			s.instance() // and until the spare worker is there
 			return s
 		}

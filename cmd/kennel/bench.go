@@ -90,7 +90,7 @@ func printChurn(w io.Writer, c *bench.Churn) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nmemory grows by %.1f KiB per 5 sessions (95%%: %.1f to %.1f, over %d points)\n",
+	_, err := fmt.Fprintf(w, "\nmemory grows by %.2f KiB per session (95%%: %.2f to %.2f, over %d points)\n",
 		c.RSS.Slope/1024, c.RSS.Low/1024, c.RSS.High/1024, c.RSS.Cycles)
 	for _, list := range [][]string{c.Failures, c.Residue, c.Left} {
 		for _, line := range list {

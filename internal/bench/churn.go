@@ -32,13 +32,15 @@ type ChurnOptions struct {
 // Point is what kennel serve held at one moment, after garbage collection.
 type Point struct {
 	// Sessions is how many had been closed by then.
-	Sessions     int         `json:"sessions"`
-	RSS          int64       `json:"rss_bytes"`
-	Heap         int64       `json:"heap_bytes"`
-	Goroutines   int         `json:"goroutines"`
-	Files        meter.Value `json:"files"`
-	UnixSockets  meter.Value `json:"unix_sockets"`
-	LiveSessions int         `json:"live_sessions"`
+	Sessions   int         `json:"sessions"`
+	RSS        int64       `json:"rss_bytes"`
+	Heap       int64       `json:"heap_bytes"`
+	Goroutines int         `json:"goroutines"`
+	Files      meter.Value `json:"files"`
+	// Runtime is what Go's runtime has from the system, by use.
+	Runtime      map[string]int64 `json:"runtime_bytes"`
+	UnixSockets  meter.Value      `json:"unix_sockets"`
+	LiveSessions int              `json:"live_sessions"`
 }
 
 // Churn is what came of it.
@@ -59,8 +61,8 @@ type Churn struct {
 	// Left names what of the host's children was there at the end and not at
 	// the beginning.
 	Left []string `json:"left"`
-	// Points were measured on the way, while others streamed. RSS is the trend
-	// of memory over them, per five sessions, without the first quarter.
+	// Points were measured on the way, without any session. RSS is the trend of
+	// memory over them, per session, without the first quarter.
 	Points []Point     `json:"points"`
 	RSS    meter.Trend `json:"rss_trend"`
 	// Took is how long it all took.
@@ -79,6 +81,8 @@ type churning struct {
 	o     ChurnOptions
 	host  *host
 	start time.Time
+
+	floor sync.RWMutex // read by sessions that run; written to have none
 
 	mu     sync.Mutex // covers what follows
 	next   int
@@ -166,19 +170,38 @@ func (c *churning) work(ctx context.Context, who client) {
 		if n >= c.o.Sessions || ctx.Err() != nil {
 			return
 		}
+		c.floor.RLock()
 		kind, err := c.session(ctx, who, n)
 		id, lookErr := c.host.last(ctx, who)
-		var point *Point
-		if n%5 == 4 {
-			if p, measureErr := c.host.measure(ctx, n+1); measureErr == nil {
-				point = &p
-			}
+		c.floor.RUnlock()
+		c.finish(kind, n, id, errors.Join(err, lookErr))
+		if (n+1)%c.every() == 0 {
+			c.pause(ctx)
 		}
-		c.finish(kind, n, id, errors.Join(err, lookErr), point)
 	}
 }
 
-func (c *churning) finish(kind string, n int, id string, err error, point *Point) {
+// every is after how many sessions the host is measured.
+func (c *churning) every() int { return max(10, c.o.Sessions/40) }
+
+// pause lets the sessions that run come to their end and measures the host
+// without any: with some it holds more or less, as they happen to be.
+func (c *churning) pause(ctx context.Context) {
+	c.floor.Lock()
+	defer c.floor.Unlock()
+	c.mu.Lock()
+	done := c.done
+	c.mu.Unlock()
+	p, err := c.host.quiet(ctx, done)
+	if err != nil {
+		return // a host that does not come to rest is found at the end
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.result.Points = append(c.result.Points, p)
+}
+
+func (c *churning) finish(kind string, n int, id string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done++
@@ -194,9 +217,6 @@ func (c *churning) finish(kind string, n int, id string, err error, point *Point
 		c.result.Resumed++
 	case kind == "vanish":
 		c.result.Vanished++
-	}
-	if point != nil {
-		c.result.Points = append(c.result.Points, *point)
 	}
 	if c.o.Progress != nil {
 		c.o.Progress(c.done, len(c.result.Failures))
@@ -243,11 +263,17 @@ const settledAfter = 0.25
 
 // memoryTrend is that of memory after the warm-up.
 func memoryTrend(points []Point) meter.Trend {
+	points = points[int(float64(len(points))*settledAfter):]
 	values := make([]meter.Value, 0, len(points))
-	for _, p := range points[int(float64(len(points))*settledAfter):] {
+	for _, p := range points {
 		values = append(values, meter.Exactly(p.RSS))
 	}
-	return meter.TrendOf(values)
+	t := meter.TrendOf(values)
+	if n := len(points); n > 1 {
+		perPoint := float64(points[n-1].Sessions-points[0].Sessions) / float64(n-1)
+		t.Slope, t.Low, t.High = t.Slope/perPoint, t.Low/perPoint, t.High/perPoint
+	}
+	return t
 }
 
 // beyond names the processes of the second list that are not in the first.

@@ -268,8 +268,29 @@ func (h *host) measure(ctx context.Context, sessions int) (Point, error) {
 	live, err := h.api.Sessions(ctx, false)
 	return Point{
 		Sessions: sessions, RSS: m.RSS, Heap: m.HeapBytes, Goroutines: m.Goroutines,
-		Files: m.Usage[meter.Files], UnixSockets: m.Usage[meter.UnixSockets], LiveSessions: len(live),
+		Runtime: m.Runtime, Files: m.Usage[meter.Files], UnixSockets: m.Usage[meter.UnixSockets], LiveSessions: len(live),
 	}, err
+}
+
+// quiet measures the host as soon as no session runs: the least of a few looks,
+// since what has just ended is given back at some next moment.
+func (h *host) quiet(ctx context.Context, sessions int) (least Point, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	looks := 0
+	err = h.until(ctx, "no session runs", func() bool {
+		p, err := h.measure(ctx, sessions)
+		if err != nil || p.LiveSessions > 0 {
+			looks = 0
+			return false
+		}
+		if looks == 0 || p.RSS < least.RSS {
+			least = p
+		}
+		looks++
+		return looks >= 10
+	})
+	return least, err
 }
 
 // settled measures the host at rest: no session, and connections of clients

@@ -108,6 +108,9 @@ type Status struct {
 type Memory struct {
 	Goroutines int   `json:"goroutines"`
 	HeapBytes  int64 `json:"heap_bytes"`
+	// Runtime is what Go's runtime has from the system by use, in bytes; what of
+	// the resident memory is not in it belongs to the database or the program.
+	Runtime map[string]int64 `json:"runtime_bytes"`
 	// RSS is the resident memory in bytes.
 	RSS int64 `json:"rss_bytes"`
 	// Usage has the open files by kind.

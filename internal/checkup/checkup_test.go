@@ -99,6 +99,8 @@ func TestDirectories(t *testing.T) {
 	long := &Options{Data: dir, Runtime: "/tmp/" + strings.Repeat("x", 100)}
 	items := checkDirectories(t.Context(), nil, long)
 	only(t, items[len(items)-1:], Missing, "too long", "XDG_RUNTIME_DIR")
+	long = &Options{Data: "/tmp/" + strings.Repeat("x", 100), Runtime: dir}
+	only(t, checkDirectories(t.Context(), nil, long)[:1], Missing, "too long", "--data DIR")
 }
 
 func TestSecretsThatOthersMayRead(t *testing.T) {

@@ -18,7 +18,8 @@ const (
 	// socketRoom is what the kernel takes as the path of a socket (sun_path less
 	// its end).
 	socketRoom = 107
-	// longestSocket is the longest name below the data or the runtime directory.
+	// The longest names of sockets below the data and the runtime directory.
+	apiSocket     = "/kennel.sock"
 	longestSocket = "/0123456789abcdef/pulse/native"
 	leastDisk     = 200 << 20
 )
@@ -27,6 +28,9 @@ const (
 // of sockets.
 func checkDirectories(_ context.Context, _ *process.Spawner, o *Options) []Item {
 	items := []Item{checkDirectory("data", o.Data, "--data DIR")}
+	if len(o.Data)+len(apiSocket) > socketRoom {
+		items[0] = lacks("data", Missing, "choose a shorter --data DIR", "%s is too long for the socket of the API below it", o.Data)
+	}
 	if items[0].State == OK {
 		items = append(items, checkSecrets(o.Data)...)
 	}

@@ -72,6 +72,7 @@ var rooms = map[string][]string{
 	"internal/scene":     {},
 	"internal/discovery": {},
 	"internal/systemd":   {},
+	"internal/logscan":   {},
 	"internal/terminal":  {},
 	"internal/manual":    {},
 	"internal/boxart":    {"internal/lettering"},

@@ -1,0 +1,94 @@
+package wolflog
+
+import "time"
+
+// Dater gives every line a time on one clock: UTC where a date is known, and a
+// time of day on day 0 (year 1) otherwise. Lines are given in the order of the
+// log. The zero Dater is ready.
+type Dater struct {
+	last     time.Time     // of the newest line that was dated
+	day      time.Time     // midnight of the present day
+	previous time.Duration // time of day of the newest Wolf line
+	start    time.Time     // of the process, from a GStreamer line near a dated one
+	offset   time.Duration // of local time from UTC
+	dated    bool          // day is a real date
+}
+
+const dayLength = 24 * time.Hour
+
+// Restarted says that another process begins: clocks that count from its start
+// begin anew.
+func (d *Dater) Restarted() { d.start = time.Time{} }
+
+// Date returns the time of a line; ok is false where only the line before can
+// tell, whose time is returned.
+func (d *Dater) Date(l *Line) (at time.Time, ok bool) {
+	switch l.Clock {
+	case UTCDate:
+		d.anchor(l.Date)
+		return d.set(l.Date)
+	case UTCDay:
+		return d.set(d.wolf(l))
+	case SinceStart:
+		if d.start.IsZero() && !d.last.IsZero() {
+			// Lines of one moment stand together.
+			d.start = d.last.Add(-l.Time)
+		}
+		if d.start.IsZero() {
+			return d.last, false
+		}
+		return d.start.Add(l.Time), true
+	case LocalDay:
+		return d.local(l.Time), !d.last.IsZero()
+	case LocalDate:
+		if d.last.IsZero() {
+			return l.Date, true
+		}
+		return l.Date.Add(-quarter(l.Date.Sub(d.last))), true
+	}
+	if !l.Stamped.IsZero() {
+		d.anchor(l.Stamped)
+		return d.set(l.Stamped)
+	}
+	return d.last, false
+}
+
+func (d *Dater) set(at time.Time) (time.Time, bool) {
+	d.last = at
+	return at, true
+}
+
+// anchor learns the date.
+func (d *Dater) anchor(at time.Time) {
+	midnight := at.Truncate(dayLength)
+	if !d.dated || midnight.After(d.day) {
+		d.day, d.dated = midnight, true
+	}
+	d.previous = at.Sub(midnight)
+}
+
+// wolf dates a time of day: a large step back is the next day, a small one is
+// lines of two threads in the wrong order.
+func (d *Dater) wolf(l *Line) time.Time {
+	if !l.Stamped.IsZero() {
+		d.anchor(l.Stamped)
+	}
+	if l.Time < d.previous-dayLength/2 {
+		d.day = d.day.Add(dayLength)
+	}
+	d.previous = l.Time
+	return d.day.Add(l.Time)
+}
+
+// local brings a local time of day to UTC by what it is off from the line
+// before, in quarters of an hour as time zones are.
+func (d *Dater) local(t time.Duration) time.Time {
+	if d.last.IsZero() {
+		return d.day.Add(t)
+	}
+	at := d.last.Truncate(dayLength).Add(t)
+	return at.Add(-quarter(at.Sub(d.last)))
+}
+
+// quarter rounds to quarters of an hour.
+func quarter(t time.Duration) time.Duration { return t.Round(15 * time.Minute) }

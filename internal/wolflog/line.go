@@ -1,0 +1,214 @@
+package wolflog
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Shape is the kind of a line.
+type Shape string
+
+// The shapes of lines.
+const (
+	Wolf       Shape = "wolf"       // 06:40:13.479059649 ERROR | text
+	Tracing    Shape = "tracing"    // 2025-10-02T06:40:11.752176Z ERROR target: text
+	GStreamer  Shape = "gstreamer"  // 40:56:30.661481638 1 0x77fb WARN category file:1:func:<obj> text
+	GLib       Shape = "glib"       // (waybar:132): Gtk-WARNING **: 07:40:13.036: text
+	Sway       Shape = "sway"       // 00:00:00.200 [ERROR] [wlr] [file:1] text
+	ContInit   Shape = "cont-init"  // [2025-10-02 07:40:11] text
+	Supervisor Shape = "supervisor" // 2026-01-01 10:00:00,123 INFO text
+	Panic      Shape = "panic"      // thread '<unnamed>' panicked at file:1:2:
+	Kennel     Shape = "kennel"     // time=2026-01-01T10:00:00.123Z level=INFO msg=...
+	Free       Shape = "free"       // anything else
+)
+
+// Level is how grave a line calls itself: "TRACE" to "FATAL", "" for none.
+type Level string
+
+// Clock says what a line's time is counted from.
+type Clock int
+
+// The clocks.
+const (
+	// NoClock: the line has no time.
+	NoClock Clock = iota
+	// UTCDay is a time of day in UTC, without a date.
+	UTCDay
+	// UTCDate is a time in UTC.
+	UTCDate
+	// LocalDay and LocalDate are those of the container's time zone.
+	LocalDay
+	LocalDate
+	// SinceStart counts from the start of Wolf's process, SinceApp from the app's.
+	SinceStart
+	SinceApp
+)
+
+// Line is what one line of a log says.
+type Line struct {
+	Shape Shape
+	Level Level
+	Clock Clock
+	// Time is since midnight for UTCDay and LocalDay, since the start for
+	// SinceStart and SinceApp; Date is set instead for UTCDate and LocalDate.
+	Time time.Duration
+	Date time.Time
+	// Stamped is the time at which Docker or a journal took the line, UTC; zero
+	// where nothing says.
+	Stamped time.Time
+	// Category is a target, a GStreamer category or a GLib domain.
+	Category string
+	// Object is the GStreamer element: "nvh265enc10".
+	Object string
+	// Message is the rest.
+	Message string
+}
+
+var (
+	ansi     = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]|\[\d{1,2}(?:;\d{1,2})*m`)
+	compose  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]*)\s+\| ?(.*)$`)
+	dockerTS = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) (.*)$`)
+	journal  = regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^ :]+\[\d+\]: (.*)$`)
+
+	wolfLine    = regexp.MustCompile(`^(\d\d):(\d\d):(\d\d)(\.\d{1,9})? (TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s*\| ?(.*)$`)
+	bareWolf    = regexp.MustCompile(`^(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s*\| ?(.*)$`)
+	tracingLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) +(TRACE|DEBUG|INFO|WARN|ERROR) (?:(?:[a-z_0-9]+(?:\{.*?\})?:)+ )?([a-z_0-9]+(?:::[a-z_0-9]+)*): ?(.*)$`)
+	gstLine     = regexp.MustCompile(`^(\d+):(\d\d):(\d\d)\.(\d{9})\s+(?:\d+\s+(?:0x[0-9a-f]+|\d+)\s+)?(ERROR|WARN|FIXME|INFO|DEBUG|LOG|TRACE|MEMDUMP)\s+([^\s:]+):?\s+(?:[\w./+-]+:\d+:[\w~:]*:(?:<([^>]+)>)?\s?)?(.*)$`)
+	glibLine    = regexp.MustCompile(`^\(?(?:\*\* )?\(?([\w.-]+):(\d+)\): ([\w-]+-)?(CRITICAL|WARNING|ERROR|Message) ?\*\*: (?:(\d\d):(\d\d):(\d\d\.\d{3}): )?(.*)$`)
+	swayLine    = regexp.MustCompile(`^(\d\d):(\d\d):(\d\d\.\d{3}) (?:- )?\[?(ERROR|INFO|DEBUG)\]?:? (?:\[wlr\] )?(?:\[([^\]]+)\] )?(.*)$`)
+	contInit    = regexp.MustCompile(`^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] (.*)$`)
+	supervisor  = regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) (INFO|WARN|CRIT|DEBG|ERRO) (.*)$`)
+	panicLine   = regexp.MustCompile(`^thread '?(.*?)'?(?: \(\d+\))? panicked at (.*)$`)
+	kennelLine  = regexp.MustCompile(`^time=(\S+) level=(DEBUG|INFO|WARN|ERROR) (msg=.*)$`)
+)
+
+// Parse reads one line without its end. Whatever does not fit a shape is Free;
+// it never fails.
+func Parse(text string) Line {
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
+	text = strings.TrimRight(ansi.ReplaceAllString(text, ""), " \r\n\t")
+	l := Line{}
+	text = l.strip(text)
+	for _, shape := range []func(string) bool{l.wolf, l.tracing, l.gst, l.glib, l.sway, l.others} {
+		if shape(text) {
+			return l
+		}
+	}
+	l.Shape, l.Message = Free, text
+	return l
+}
+
+// strip takes off what transports put in front.
+func (l *Line) strip(text string) string {
+	if m := compose.FindStringSubmatch(text); m != nil && !isLevel(m[1]) {
+		text = m[2]
+	}
+	if m := journal.FindStringSubmatch(text); m != nil {
+		text = m[1]
+	}
+	if m := dockerTS.FindStringSubmatch(text); m != nil {
+		l.Stamped, _ = time.Parse(time.RFC3339Nano, m[1])
+		text = m[2]
+	}
+	return text
+}
+
+func isLevel(word string) bool {
+	switch word {
+	case "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL":
+		return true
+	}
+	return false
+}
+
+// clock is hours, minutes and seconds as a duration.
+func clock(h, m, s string) time.Duration {
+	hours, _ := strconv.Atoi(h)
+	minutes, _ := strconv.Atoi(m)
+	seconds, _ := strconv.ParseFloat(s, 64)
+	return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute + time.Duration(seconds*1e9)
+}
+
+func (l *Line) wolf(text string) bool {
+	if m := wolfLine.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Clock, l.Time = Wolf, UTCDay, clock(m[1], m[2], m[3]+m[4])
+		l.Level, l.Message = Level(m[5]), m[6]
+		return true
+	}
+	if m := bareWolf.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Level, l.Message = Wolf, Level(m[1]), m[2]
+		return true
+	}
+	return false
+}
+
+func (l *Line) tracing(text string) bool {
+	m := tracingLine.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, m[1])
+	if err != nil {
+		return false
+	}
+	l.Shape, l.Clock, l.Date = Tracing, UTCDate, at
+	l.Level, l.Category, l.Message = Level(m[2]), m[3], m[4]
+	return true
+}
+
+func (l *Line) gst(text string) bool {
+	m := gstLine.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	l.Shape, l.Clock, l.Time = GStreamer, SinceStart, clock(m[1], m[2], m[3]+"."+m[4])
+	l.Level, l.Category, l.Object, l.Message = Level(m[5]), m[6], m[7], m[8]
+	return true
+}
+
+func (l *Line) glib(text string) bool {
+	m := glibLine.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	l.Shape, l.Level, l.Category, l.Message = GLib, Level(m[4]), strings.TrimSuffix(m[3], "-"), m[8]
+	if m[5] != "" {
+		l.Clock, l.Time = LocalDay, clock(m[5], m[6], m[7])
+	}
+	return true
+}
+
+func (l *Line) sway(text string) bool {
+	m := swayLine.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	l.Shape, l.Clock, l.Time = Sway, SinceApp, clock(m[1], m[2], m[3])
+	l.Level, l.Category, l.Message = Level(m[4]), m[5], m[6]
+	return true
+}
+
+func (l *Line) others(text string) bool {
+	if m := supervisor.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Clock, l.Level, l.Message = Supervisor, LocalDate, Level(m[3]), m[4]
+		l.Date, _ = time.Parse("2006-01-02 15:04:05.000", m[1]+"."+m[2])
+		return true
+	}
+	if m := contInit.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Clock, l.Message = ContInit, LocalDate, m[2]
+		l.Date, _ = time.Parse(time.DateTime, m[1])
+		return true
+	}
+	if m := panicLine.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Level, l.Category, l.Message = Panic, "ERROR", m[1], text
+		return true
+	}
+	if m := kennelLine.FindStringSubmatch(text); m != nil {
+		l.Shape, l.Clock, l.Level, l.Message = Kennel, UTCDate, Level(m[2]), m[3]
+		l.Date, _ = time.Parse(time.RFC3339Nano, m[1])
+		return true
+	}
+	return false
+}

@@ -28,6 +28,8 @@ type ResourceTrend struct {
 const (
 	// TrendCycles is over how many sessions trends are drawn, at most.
 	TrendCycles = 200
+	// watchCycles is the same for what is kept in memory.
+	watchCycles = 60
 	// trendWarmUp is how many sessions of a host are left out: what it opens or
 	// fills once is no growth. trendLeast is how many more there must be.
 	trendWarmUp = 5
@@ -128,7 +130,7 @@ type trendWatch struct {
 func (w *trendWatch) add(r Receipt, limits map[meter.Resource]float64) (begun []ResourceTrend) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.receipts) >= TrendCycles {
+	if len(w.receipts) >= watchCycles {
 		w.receipts = slices.Delete(w.receipts, 0, 1)
 	}
 	w.receipts = append(w.receipts, r)

@@ -55,7 +55,8 @@ func (c *compositor) bindConstraints(wl *server.Client, r *wlserver.ZwpPointerCo
 type constraintManager struct{ client *client }
 
 // constraint keeps the pointer in place, or on its surface, while the pointer
-// is over that surface. Regions are not looked at: a window fills the output.
+// is over that surface. Regions are not looked at: what games ask for is all of
+// their window.
 type constraint struct {
 	surface *surface
 	lock    *wlserver.ZwpLockedPointerV1

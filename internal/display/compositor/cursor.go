@@ -1,10 +1,7 @@
 package compositor
 
 import (
-	"encoding/binary"
-
 	"github.com/kennel-stream/kennel/internal/display"
-	"github.com/kennel-stream/kennel/internal/display/pixel"
 	"github.com/kennel-stream/kennel/internal/display/region"
 	wlserver "github.com/kennel-stream/kennel/wayland/protocol/server"
 )
@@ -13,54 +10,23 @@ const cursorName = "cursor"
 
 // cursor is the picture of the pointer.
 type cursor struct {
-	arrow   pixel.Image
-	owner   *client  // who set surface, nil: the arrow is shown
-	surface *surface // nil with an owner: hidden by it
-	hotX    int32
+	shapes  *shapes
+	owner   *client  // who set the picture, nil: the arrow is shown
+	surface *surface // nil with an owner and no shape: hidden by it
+	shape   *shape   // shown instead of a surface
+	hotX    int32    // of surface
 	hotY    int32
 	visible bool // as the host was told
 }
 
-func (k *cursor) reset() { k.owner, k.surface = nil, nil }
+func (k *cursor) reset() { k.owner, k.surface, k.shape = nil, nil, nil }
 
-// arrowShape is our own drawing: X is black, o is white.
-var arrowShape = [...]string{
-	"X           ",
-	"XX          ",
-	"XoX         ",
-	"XooX        ",
-	"XoooX       ",
-	"XooooX      ",
-	"XoooooX     ",
-	"XooooooX    ",
-	"XoooooooX   ",
-	"XooooooooX  ",
-	"XoooooooooX ",
-	"XooooooXXXXX",
-	"XoooXooX    ",
-	"XooXXooX    ",
-	"XoX  XooX   ",
-	"XX   XooX   ",
-	"X     XooX  ",
-	"      XooX  ",
-	"       XX   ",
-}
-
-func arrow() pixel.Image {
-	m := pixel.New(len(arrowShape[0]), len(arrowShape))
-	for y, row := range arrowShape {
-		for x, c := range row {
-			argb := uint32(0)
-			switch c {
-			case 'X':
-				argb = 0xff000000
-			case 'o':
-				argb = 0xffffffff
-			}
-			binary.LittleEndian.PutUint32(m.Row(int32(y), int32(x), int32(x)+1), argb)
-		}
+// drawn returns which of the display's own pictures is shown, nil for none.
+func (k *cursor) drawn() *shape {
+	if k.owner == nil {
+		return k.shapes.arrow
 	}
-	return m
+	return k.shape
 }
 
 // placePointer appends the icon of a drag and the cursor, above everything.
@@ -71,11 +37,13 @@ func (c *compositor) placePointer() {
 	if d := c.data.drag; d != nil && d.icon != nil {
 		c.placeTree(d.icon, x+d.iconX, y+d.iconY)
 	}
-	visible := s.moved && !s.locked() && (k.owner == nil || k.surface != nil && k.surface.hasContent)
+	own := k.drawn()
+	visible := s.moved && !s.locked() && (own != nil || k.surface != nil && k.surface.hasContent)
 	switch {
 	case !visible:
-	case k.owner == nil:
-		c.nodes = append(c.nodes, node{image: &k.arrow, rect: region.XYWH(x, y, int32(k.arrow.Width), int32(k.arrow.Height))})
+	case own != nil:
+		rect := region.XYWH(x-own.hotX, y-own.hotY, int32(own.image.Width), int32(own.image.Height))
+		c.nodes = append(c.nodes, node{image: &own.image, rect: rect})
 	default:
 		c.placeTree(k.surface, x-k.hotX, y-k.hotY)
 	}
@@ -112,7 +80,7 @@ func (h pointerHandler) SetCursor(r *wlserver.WlPointer, _ uint32, surf *wlserve
 		return
 	}
 	const far = 1 << 16
-	k.owner, k.surface = h.client, s
+	k.owner, k.surface, k.shape = h.client, s, nil
 	k.hotX, k.hotY = min(max(hotX, -far), far), min(max(hotY, -far), far)
 	h.seat.c.restack()
 }

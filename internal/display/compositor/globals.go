@@ -23,5 +23,6 @@ func (c *compositor) addGlobals() {
 	wlserver.AddZwpPrimarySelectionDeviceManagerV1(c.wl, 1, c.bindPrimary)
 	wlserver.AddZwpTextInputManagerV3(c.wl, 1, c.bindTextInput)
 	wlserver.AddWpFractionalScaleManagerV1(c.wl, 1, c.bindFractional)
+	wlserver.AddWpCursorShapeManagerV1(c.wl, 1, c.bindCursorShape)
 	wlserver.AddXdgActivationV1(c.wl, 1, c.bindActivation)
 }

@@ -46,9 +46,14 @@ func (s *seat) move(x, y, dx, dy float64) {
 	}
 }
 
-// confine keeps the pointer on the output.
+// confine keeps the pointer on the output, and on the surface that it is
+// confined to.
 func (s *seat) confine() {
 	w, h := s.c.size()
+	if f := s.pointerFocus; f != nil && f.placed && f.constraint != nil && f.constraint.active && f.constraint.confine != nil {
+		s.x = min(max(s.x, float64(f.x)), float64(f.x+f.width)-1)
+		s.y = min(max(s.y, float64(f.y)), float64(f.y+f.height)-1)
+	}
 	s.x = min(max(s.x, 0), float64(w)-1)
 	s.y = min(max(s.y, 0), float64(h)-1)
 }

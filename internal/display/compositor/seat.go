@@ -40,7 +40,7 @@ func newSeat(c *compositor) (*seat, error) {
 		return nil, err
 	}
 	w, h := c.size()
-	return &seat{c: c, keymap: k, x: float64(w) / 2, y: float64(h) / 2, cursor: cursor{arrow: arrow()}}, nil
+	return &seat{c: c, keymap: k, x: float64(w) / 2, y: float64(h) / 2, cursor: cursor{shapes: newShapes()}}, nil
 }
 
 func (s *seat) close() { s.keymap.close() }

@@ -33,7 +33,7 @@ A PIN given to the wrong request would let a stranger in.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "gave the PIN to the request from %s (%s): the client now says whether it fits\n", p.Address, shortFingerprint(p.Fingerprint))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "gave the PIN to %s (%s): the client says whether it fits\n", p.Address, shortFingerprint(p.Fingerprint))
 			return err
 		},
 	}

@@ -124,7 +124,7 @@ func (r *Report) renderAudio(line func(name, format string, args ...any)) {
 		line("sound", "none came")
 		return
 	}
-	line("sound", "%d channels, packets of %s, encrypted %t, %.0f kbit/s, first %s", a.Channels, a.Packet, a.Encrypted, a.BitrateKbps, r.Timing.FirstAudio)
+	line("sound", "%d channels, packets of %s, %.0f kbit/s, first %s", a.Channels, a.Packet, a.BitrateKbps, r.Timing.FirstAudio)
 	line("", "%d packets, %d recovered, %d lost, %d refused", a.Packets, a.Recovered, a.Lost, a.Refused)
 	line("", "interval p50 %s, p99 %s, max %s", a.Interval.P50, a.Interval.P99, a.Interval.Max)
 	if len(a.PerChannel) == 0 {

@@ -181,12 +181,24 @@ func (r *Report) Render(w io.Writer) error {
 	return err
 }
 
+// encrypted lists what was encrypted.
+func (r *Report) encrypted() string {
+	what := []string{"control"}
+	for name, is := range map[string]bool{"rtsp": r.EncryptedRTSP, "video": r.EncryptedVideo, "sound": r.Audio.Encrypted} {
+		if is {
+			what = append(what, name)
+		}
+	}
+	slices.Sort(what)
+	return strings.Join(what, " ")
+}
+
 func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	how := "launched"
 	if r.Resumed {
 		how = "resumed"
 	}
-	line("stream", "%s, %s, %s %s, rtsp encrypted %t, video encrypted %t", r.App, how, r.Codec, r.Mode, r.EncryptedRTSP, r.EncryptedVideo)
+	line("stream", "%s, %s, %s %s, encrypted: %s", r.App, how, r.Codec, r.Mode, r.encrypted())
 	t := r.Timing
 	line("start", "answer %s, rtsp %s, control %s", t.LaunchAnswered, t.RTSPDone, t.Connected)
 	line("", "first packet %s, first picture %s", t.FirstPacket, t.FirstPicture)

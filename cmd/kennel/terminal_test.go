@@ -35,7 +35,7 @@ func t0() context.Context { return context.Background() }
 
 // onTerminal TYPED COMMAND runs a command on a terminal of 80 by 24, and types
 // once it says that it listens. What it wrote is the standard output. ^C in
-// TYPED is Ctrl-C.
+// TYPED is Ctrl-C. A TERM with sixel in its name says that it has it.
 func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 	person, program, err := pseudoTerminal()
 	ts.Check(err)
@@ -59,6 +59,10 @@ func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 		seen.Write(buf[:n])
 		if err != nil {
 			break // the program's side is closed
+		}
+		if strings.Contains(string(buf[:n]), "\x1b[c") && strings.Contains(ts.Getenv("TERM"), "sixel") {
+			_, err := person.WriteString("\x1b[?62;4;22c")
+			ts.Check(err)
 		}
 		if !typed && strings.Contains(seen.String(), "Ctrl-C ends") {
 			typed = true

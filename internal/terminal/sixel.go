@@ -8,32 +8,29 @@ import (
 // band is how many rows one line of sixels has.
 const band = 6
 
-// dither is an ordered matrix that hides the steps between few colours.
-var dither = [4][4]int{{0, 8, 2, 10}, {12, 4, 14, 6}, {3, 11, 1, 9}, {15, 7, 13, 5}}
-
-// appendSixel writes a picture in the 216 colours of a 6x6x6 cube.
+// appendSixel writes a picture in the colours that it has most of.
 func appendSixel(to []byte, img *image.RGBA) []byte {
 	b := img.Bounds()
+	var p palette
+	p.fit(img)
 	to = append(to, "\x1bP0;1q\"1;1;"...)
 	to = strconv.AppendInt(to, int64(b.Dx()), 10)
 	to = strconv.AppendInt(append(to, ';'), int64(b.Dy()), 10)
-	for i := range 216 {
+	for i, s := range p.shades {
 		to = strconv.AppendInt(append(to, '#'), int64(i), 10)
 		to = append(to, ";2"...)
-		for _, part := range [...]int{i / 36, i / 6 % 6, i % 6} {
-			to = strconv.AppendInt(append(to, ';'), int64(part*20), 10)
+		for _, level := range s.levels() {
+			to = strconv.AppendInt(append(to, ';'), int64(level*100+levelMax/2)/levelMax, 10)
 		}
 	}
-	columns := make([]uint8, 216*b.Dx()) // the sixels of each colour in this band
-	var used [216]bool
+	columns := make([]uint8, len(p.shades)*b.Dx()) // the sixels of each colour in this band
+	used := make([]bool, len(p.shades))
 	for top := b.Min.Y; top < b.Max.Y; top += band {
 		clear(columns)
-		clear(used[:])
+		clear(used)
 		for y := top; y < min(top+band, b.Max.Y); y++ {
 			for x := range b.Dx() {
-				c := img.RGBAAt(b.Min.X+x, y)
-				threshold := dither[y&3][x&3]
-				i := 36*cube(c.R, threshold) + 6*cube(c.G, threshold) + cube(c.B, threshold)
+				i := int(p.index[shadeAt(img, b.Min.X+x, y)])
 				columns[i*b.Dx()+x] |= 1 << (y - top)
 				used[i] = true
 			}
@@ -47,11 +44,6 @@ func appendSixel(to []byte, img *image.RGBA) []byte {
 		to = append(to, '-')
 	}
 	return append(to, "\x1b\\"...)
-}
-
-// cube brings a channel to 0 to 5; threshold is 0 to 15.
-func cube(v uint8, threshold int) int {
-	return min((int(v)*5*16+threshold*255)/(255*16), 5)
 }
 
 // appendRuns writes sixels, repeated ones by their number.

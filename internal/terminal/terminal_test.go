@@ -197,6 +197,29 @@ func TestSixelShowsThePicture(t *testing.T) {
 	}
 }
 
+// TestManyColoursStayNear: more of them than a terminal has registers for.
+func TestManyColoursStayNear(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 50, 20))
+	for y := range 20 {
+		for x := range 50 {
+			img.SetRGBA(x, y, color.RGBA{uint8(x * 5), uint8(y * 13), uint8((x + y) * 3), 255})
+		}
+	}
+	var p palette
+	p.fit(img)
+	if len(p.shades) != maxColours {
+		t.Fatalf("%d colours", len(p.shades))
+	}
+	for point, got := range readSixel(t, string(appendSixel(nil, img))) {
+		want := img.RGBAAt(point.X, point.Y)
+		for _, off := range []int{int(got.R) - int(want.R), int(got.G) - int(want.G), int(got.B) - int(want.B)} {
+			if abs(off) > 70 {
+				t.Fatalf("pixel %v is %v, far from %v", point, got, want)
+			}
+		}
+	}
+}
+
 // readSixel draws what a terminal would.
 func readSixel(t *testing.T, text string) map[image.Point]color.RGBA {
 	t.Helper()
@@ -260,4 +283,16 @@ func FuzzDeviceAttributes(f *testing.F) {
 			t.Errorf("%q has the attributes %q", text, a)
 		}
 	})
+}
+
+func BenchmarkSixel(b *testing.B) {
+	img := image.NewRGBA(image.Rectangle{Max: maxSixel})
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i / 97)
+	}
+	var to []byte
+	for b.Loop() {
+		to = appendSixel(to[:0], img)
+	}
+	b.ReportMetric(float64(len(to))/1024, "KiB")
 }

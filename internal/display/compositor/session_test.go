@@ -186,6 +186,8 @@ func (s *session) start(name string, args ...string) *exec.Cmd {
 		s.t.Skipf("%s is not installed", name)
 	}
 	cmd := exec.CommandContext(s.t.Context(), path, args...)
+	// Some of them are other users, who may not be here.
+	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "WAYLAND_DISPLAY="+s.socket, "XDG_RUNTIME_DIR="+s.dir, "HOME="+s.dir, "WAYLAND_DEBUG="+os.Getenv("TEST_WAYLAND_DEBUG"))
 	log := new(lockedBuffer)
 	cmd.Stdout, cmd.Stderr = log, log

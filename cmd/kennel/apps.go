@@ -11,8 +11,8 @@ import (
 )
 
 func newApps() *cobra.Command {
-	cmd := &cobra.Command{Use: "apps", Short: "List, add, change and delete apps of a running host"}
-	cmd.AddCommand(newAppsList(), newAppsAdd(), newAppsUpdate(), newAppsDelete())
+	cmd := &cobra.Command{Use: "apps", Short: "List, find, add, change and delete apps of a running host"}
+	cmd.AddCommand(newAppsList(), newAppsDiscover(), newAppsAdd(), newAppsUpdate(), newAppsDelete())
 	return cmd
 }
 

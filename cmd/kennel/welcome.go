@@ -35,24 +35,30 @@ func (r *running) welcome(ctx context.Context, w io.Writer, settled ...<-chan st
 			return
 		}
 	}
-	n := nextSteps{program: programName(os.Args[0]), addresses: r.addresses()}
+	n := nextSteps{program: programName(os.Args[0]), addresses: r.addresses(), apps: countDiscovered(r.catalogue)}
 	if r.dir != defaultDataDir() {
 		n.data = " --data " + r.dir
 	}
 	_, _ = fmt.Fprintf(w, "kennel %s is up as %q\n%s", version, r.config.Hostname, n)
 }
 
-// nextSteps are the three lines for a newcomer.
+// nextSteps are the three lines for a newcomer, and one about apps where some
+// were found that are not on offer.
 type nextSteps struct {
 	program, data string
 	addresses     []string
+	apps          int
 }
 
 func (n nextSteps) String() string {
-	return fmt.Sprintf(`1. Add this host in Moonlight: %s
+	lines := fmt.Sprintf(`1. Add this host in Moonlight: %s
 2. Pair, with the PIN that it shows: %s pair PIN%s
 3. No Moonlight at hand? Look here: %s probe --show%s
 `, strings.Join(n.addresses, " or "), n.program, n.data, n.program, n.data)
+	if n.apps > 0 {
+		lines += fmt.Sprintf("4. Programs found here to stream: %d. Add them: %s apps discover --add%s\n", n.apps, n.program, n.data)
+	}
+	return lines
 }
 
 // programName is how the program was called, if a person can call it so again.

@@ -21,6 +21,14 @@ func TestNextStepsAreThreeNarrowLines(t *testing.T) {
 	}
 }
 
+func TestNextStepsTellOfApps(t *testing.T) {
+	n := nextSteps{program: "bin/kennel", addresses: []string{"127.0.0.1"}, apps: 12}
+	lines := strings.Split(strings.TrimSuffix(n.String(), "\n"), "\n")
+	if len(lines) != 4 || lines[3] != "4. Programs found here to stream: 12. Add them: bin/kennel apps discover --add" {
+		t.Errorf("%q", lines)
+	}
+}
+
 func TestAddressesForMoonlight(t *testing.T) {
 	r := &running{config: config.Default(), announced: config.Default().Ports.Plan()}
 	r.config.Listen.Address = "127.0.0.1"

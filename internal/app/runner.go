@@ -200,9 +200,9 @@ func (r running) Done() <-chan struct{}                         { return r.p.Don
 func (r running) Result() Result                                { return Result{r.p.Exit()} }
 func (r running) Stop(ctx context.Context, grace time.Duration) { r.p.Stop(ctx, grace) }
 
-// searchPath is where programs are looked for: an app does not depend on the
+// SearchPath is where programs are looked for: an app does not depend on the
 // PATH that the host happened to be started with.
-const searchPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/usr/local/sbin:/usr/sbin:/sbin"
+const SearchPath = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games:/usr/local/sbin:/usr/sbin:/sbin"
 
 func resolveProgram(spec Spec) (string, error) {
 	if len(spec.Runner.Args) == 0 || spec.Runner.Args[0] == "" {
@@ -230,7 +230,7 @@ func searchPathOf(spec Spec) string {
 			return v
 		}
 	}
-	return searchPath
+	return SearchPath
 }
 
 // environment is what the app sees: nothing of the host's own environment but

@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
+		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/web", "internal/wolflog", "moonlight",
@@ -64,6 +64,7 @@ var rooms = map[string][]string{
 	"internal/meter":        {"internal/evidence", "internal/process"},
 
 	// The ground.
+	"internal/appscan":   {"internal/config"},
 	"internal/wolflog":   {"internal/evidence"},
 	"internal/store":     {"internal/evidence"},
 	"internal/config":    {"internal/evidence"},

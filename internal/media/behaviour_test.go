@@ -88,9 +88,9 @@ func TestKeyframesOnDemand(t *testing.T) {
 			// Without a new picture the last one is sent again.
 			read(t, e, new(ipc.Frame))
 			must(t, e.RequestKeyframe())
-			keys = frames(t, e, 3, func(int) {})
+			keys = frames(t, e, 8, func(int) {})
 			if len(keys) != 1 {
-				t.Errorf("a request without a new picture gave key frames at %v of 3 frames", keys)
+				t.Errorf("a request without a new picture gave key frames at %v of 8 frames", keys)
 			}
 		})
 	}
@@ -166,7 +166,8 @@ func TestSettleThenKeepAlive(t *testing.T) {
 	// 75, 125, 225, 425 ms, then every 200 ms.
 	for i, due := range []time.Duration{75, 125, 225, 425, 625, 825, 1025, 1225, 1425} {
 		due *= time.Millisecond
-		if after[i] < due-30*time.Millisecond || after[i] > due+2*time.Second {
+		// A first frame that was late counts from when it should have come.
+		if after[i] < due-30*time.Millisecond-time.Duration(first-commit) || after[i] > due+2*time.Second {
 			t.Errorf("repeat %d came after %s, want %s", i+1, after[i], due)
 		}
 	}
@@ -248,7 +249,7 @@ func TestSlowReader(t *testing.T) {
 	spec.BitrateKbps = 60000
 	e, s := b.encoding(spec)
 	must(t, e.Start())
-	const scenes = 150
+	const scenes = 90
 	tick := time.NewTicker(time.Second / 60)
 	defer tick.Stop()
 	for i := range scenes {

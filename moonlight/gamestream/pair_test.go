@@ -166,20 +166,20 @@ func TestRefusedAndMistypedPINs(t *testing.T) {
 // The PIN may take longer to type than the server's limits for other requests.
 func TestWaitingOutlivesServerLimits(t *testing.T) {
 	s := newStage(t, func(_ *HostConfig, server *http.Server) {
-		server.ReadTimeout, server.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
+		server.ReadTimeout, server.WriteTimeout = time.Second, time.Second
 	})
 	result := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
 	s.desk.next(t)
 	select {
 	case err := <-result:
 		t.Fatalf("the wait was cut short: %v", err)
-	case <-time.After(200 * time.Millisecond):
+	case <-time.After(1500 * time.Millisecond):
 	}
 	s.desk.enter(aliceIdentity(), "1111")
 	if err := await(t, result); err != nil {
 		t.Error(err)
 	}
-	s.backend.delay = 200 * time.Millisecond
+	s.backend.delay = 1500 * time.Millisecond
 	if _, err := s.pairedClient(t, aliceIdentity()).Launch(t.Context(), launchRequest()); err != nil {
 		t.Error(err)
 	}

@@ -42,8 +42,8 @@ func (r *running) welcome(ctx context.Context, w io.Writer, settled ...<-chan st
 	_, _ = fmt.Fprintf(w, "kennel %s is up as %q\n%s", version, r.config.Hostname, n)
 }
 
-// nextSteps are the three lines for a newcomer, and one about apps where some
-// were found that are not on offer.
+// nextSteps are the three lines for a newcomer, and before them one about apps
+// where some were found that are not on offer.
 type nextSteps struct {
 	program, data string
 	addresses     []string
@@ -51,14 +51,14 @@ type nextSteps struct {
 }
 
 func (n nextSteps) String() string {
-	lines := fmt.Sprintf(`1. Add this host in Moonlight: %s
+	apps := ""
+	if n.apps > 0 {
+		apps = fmt.Sprintf("%d more apps could be streamed from here: %s apps discover --add%s\n", n.apps, n.program, n.data)
+	}
+	return apps + fmt.Sprintf(`1. Add this host in Moonlight: %s
 2. Pair, with the PIN that it shows: %s pair PIN%s
 3. No Moonlight at hand? Look here: %s probe --show%s
 `, strings.Join(n.addresses, " or "), n.program, n.data, n.program, n.data)
-	if n.apps > 0 {
-		lines += fmt.Sprintf("4. Programs found here to stream: %d. Add them: %s apps discover --add%s\n", n.apps, n.program, n.data)
-	}
-	return lines
 }
 
 // programName is how the program was called, if a person can call it so again.

@@ -24,7 +24,7 @@ func TestNextStepsAreThreeNarrowLines(t *testing.T) {
 func TestNextStepsTellOfApps(t *testing.T) {
 	n := nextSteps{program: "bin/kennel", addresses: []string{"127.0.0.1"}, apps: 12}
 	lines := strings.Split(strings.TrimSuffix(n.String(), "\n"), "\n")
-	if len(lines) != 4 || lines[3] != "4. Programs found here to stream: 12. Add them: bin/kennel apps discover --add" {
+	if len(lines) != 4 || lines[0] != "12 more apps could be streamed from here: bin/kennel apps discover --add" {
 		t.Errorf("%q", lines)
 	}
 }

@@ -3,18 +3,24 @@
 package logscan
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 )
 
-// MaxLine is how much of a line is delivered, in bytes; the rest is cut.
-const MaxLine = 64 << 10
-
-// chunk is how much is read at a time.
-const chunk = 1 << 20
+const (
+	// MaxLine is how much of a line is looked at and delivered, in bytes; the
+	// rest is cut.
+	MaxLine = 64 << 10
+	// chunk is how much is read at a time.
+	chunk = 1 << 20
+	// afterBytes is how much of what follows a line is delivered.
+	afterBytes = 512
+	// maxWorkers bounds memory: each has a segment or two.
+	maxWorkers = 16
+)
 
 // Line is a line with at least one of the literals.
 type Line struct {
@@ -27,6 +33,7 @@ type Line struct {
 	After []byte
 	// Signs are the indices of the literals that it holds, in no order, each
 	// once. Of literals of which one is a part of the other both are told.
+	// Valid during the call.
 	Signs []int
 	// Cut says that the line was longer.
 	Cut bool
@@ -37,152 +44,99 @@ type Stats struct {
 	Bytes, Lines, Hits int64
 }
 
-// afterBytes is how much of what follows a line is delivered.
-const afterBytes = 512
-
-// scan is one run over a reader.
-type scan struct {
-	m    *Matcher
-	hit  func(Line) error
-	line Line
-	seen []int64 // of each literal: the number of the line that it was found in last
-
-	offset  int64 // of the buffer's first byte
-	number  int64 // of the line that the buffer begins in
-	counted int   // up to here in the buffer newlines are counted
-	stats   Stats
-}
-
-// Scan reads r to its end and calls hit, in order, for each line that holds a
-// literal. Memory is bounded, whatever the lines' lengths. It ends early with
-// the error of hit or of ctx.
+// Scan reads r to its end and calls hit, in order and never at the same time,
+// for each line that holds a literal. As many segments are searched at the same
+// time as the program may use processors. Memory is bounded, whatever the
+// lines' lengths. It ends early with the error of hit or of ctx, as soon as r
+// returns from what it is reading.
+//
+// A reader that follows a growing log says by a Read of no bytes and no error
+// that nothing more comes for now: what is there is delivered then, even where
+// what follows the last line is not complete.
 func (m *Matcher) Scan(ctx context.Context, r io.Reader, hit func(Line) error) (Stats, error) {
-	s := &scan{m: m, hit: hit, number: 1, seen: make([]int64, len(m.literals))}
-	buf := make([]byte, 0, chunk+MaxLine+afterBytes+len(m.literals))
-	inLong := false // the buffer begins in the middle of a line that was delivered, or is too long
-	for {
-		if err := ctx.Err(); err != nil {
-			return s.stats, fmt.Errorf("scan the log: %w", err)
-		}
-		n, err := io.ReadAtLeast(r, buf[len(buf):cap(buf)], 1)
-		buf = buf[:len(buf)+n]
-		s.stats.Bytes += int64(n)
-		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !end {
-			return s.stats, fmt.Errorf("read the log: %w", err)
-		}
-		if !end && len(buf) < cap(buf)/2 {
-			continue // a pipe gives little at a time
-		}
-		limit := len(buf)
-		if !end {
-			limit = s.limit(buf)
-		}
-		skip := 0
-		if inLong {
-			skip = bytes.IndexByte(buf[:limit], '\n') + 1
-			if skip == 0 {
-				skip = limit
-			}
-		}
-		if err := s.search(buf, skip, limit); err != nil {
-			return s.stats, err
-		}
-		inLong = limit > 0 && buf[limit-1] != '\n' && (inLong && skip == limit || limit >= MaxLine)
-		s.advance(buf, limit)
-		buf = buf[:copy(buf, buf[limit:])]
-		if end {
-			s.finish(limit, buf)
-			return s.stats, nil
-		}
+	ctx, cancel := context.WithCancelCause(ctx)
+	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
+	p := &pipeline{
+		split: splitter{r: r},
+		free:  make(chan *segment, workers+2), work: make(chan *segment, workers+2), ordered: make(chan *segment, workers+2),
 	}
-}
-
-// limit is up to where the buffer can be searched: whole lines with what
-// follows them, or all of one that is too long.
-func (s *scan) limit(buf []byte) int {
-	room := max(0, len(buf)-afterBytes)
-	if i := bytes.LastIndexByte(buf[:room], '\n'); i >= 0 {
-		return i + 1
+	for range cap(p.free) {
+		p.free <- &segment{done: make(chan struct{}, 1)}
 	}
-	if len(buf) >= MaxLine+afterBytes {
-		// Not to split a literal.
-		return max(0, room-s.m.longest)
-	}
-	return 0
-}
-
-// search delivers the lines of buf[from:limit] that hold a literal.
-func (s *scan) search(buf []byte, from, limit int) error {
-	for at := from; at < limit; {
-		pos := s.m.find(buf[:limit], at)
-		if pos < 0 {
-			return nil
-		}
-		begin := bytes.LastIndexByte(buf[at:pos], '\n') + 1 + at
-		end := bytes.IndexByte(buf[pos:limit], '\n')
-		next := limit
-		if end < 0 {
-			end = limit
-		} else {
-			end += pos
-			next = end + 1
-		}
-		if err := s.deliver(buf, begin, end, next); err != nil {
-			return err
-		}
-		at = next
-	}
-	return nil
-}
-
-func (s *scan) deliver(buf []byte, begin, end, next int) error {
-	s.number += int64(bytes.Count(buf[s.counted:begin], newline))
-	s.counted = begin
-	l := &s.line
-	l.Number, l.Offset, l.Signs, l.Cut = s.number, s.offset+int64(begin), l.Signs[:0], false
-	l.Text = bytes.TrimSuffix(buf[begin:end], carriage)
-	if len(l.Text) > MaxLine {
-		l.Text, l.Cut = l.Text[:MaxLine], true
-	}
-	for at := 0; at < len(l.Text); {
-		pos := s.m.find(l.Text, at)
-		if pos < 0 {
-			break
-		}
-		s.m.each(l.Text, pos, func(sign int) {
-			if s.seen[sign] != s.number {
-				s.seen[sign] = s.number
-				l.Signs = append(l.Signs, sign)
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			s := newSearcher(m)
+			for seg := range p.work {
+				s.search(seg)
+				seg.done <- struct{}{}
 			}
 		})
-		at = pos + 1
 	}
-	if len(l.Signs) == 0 {
-		return nil // it lies beyond the cut
+	running.Go(func() { p.read(ctx) })
+	stats, err := p.deliver(ctx, hit)
+	cancel(err)
+	running.Wait()
+	if err == nil {
+		err = p.failed
 	}
-	l.After = buf[next:min(len(buf), next+afterBytes)]
-	if i := bytes.LastIndexByte(l.After, '\n'); i >= 0 {
-		l.After = l.After[:i]
-	}
-	s.stats.Hits++
-	return s.hit(*l)
+	stats.Bytes = p.split.bytes
+	return stats, err
 }
 
-// advance forgets buf[:limit].
-func (s *scan) advance(buf []byte, limit int) {
-	n := int64(bytes.Count(buf[s.counted:limit], newline))
-	s.number += n
-	s.counted = 0
-	s.offset += int64(limit)
+// pipeline moves segments. No channel ever blocks a sender, since there are as
+// many segments as room in each; read closes work and ordered.
+type pipeline struct {
+	split               splitter
+	free, work, ordered chan *segment
+	failed              error // of read; to be looked at after it has ended
 }
 
-// finish counts a last line that has no end.
-func (s *scan) finish(limit int, rest []byte) {
-	s.stats.Lines = s.number - 1
-	if s.offset > 0 && (limit > 0 || len(rest) > 0) {
-		s.stats.Lines = s.number
+// read fills segments until the end of the log or of ctx.
+func (p *pipeline) read(ctx context.Context) {
+	defer close(p.work)
+	defer close(p.ordered)
+	for {
+		var seg *segment
+		select {
+		case <-ctx.Done():
+			return
+		case seg = <-p.free:
+		}
+		more, err := p.split.next(seg)
+		if p.failed = err; err != nil || !more {
+			return
+		}
+		p.ordered <- seg
+		p.work <- seg
 	}
 }
 
-var newline, carriage = []byte{'\n'}, []byte{'\r'}
+// deliver hands out the lines in their order.
+func (p *pipeline) deliver(ctx context.Context, hit func(Line) error) (stats Stats, err error) {
+	number := int64(1)
+	unfinished := false
+	for seg := range p.ordered {
+		<-seg.done
+		if err := ctx.Err(); err != nil {
+			return stats, fmt.Errorf("scan the log: %w", err)
+		}
+		for _, h := range seg.hits {
+			stats.Hits++
+			if err := hit(seg.line(h, number)); err != nil {
+				return stats, err
+			}
+		}
+		number += seg.newlines
+		unfinished = seg.buf[seg.limit-1] != '\n'
+		stats.Lines = number - 1
+		p.free <- seg
+	}
+	if unfinished {
+		stats.Lines++
+	}
+	if err := ctx.Err(); err != nil {
+		return stats, fmt.Errorf("scan the log: %w", err)
+	}
+	return stats, nil
+}

@@ -3,10 +3,19 @@ package logscan
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
-// block is the width of what is looked at in one step, in bytes.
-const block = 4
+const (
+	// block is the width of what is looked at in one step, in bytes.
+	block = 4
+	// shortest is the length from which a literal takes part in the big step;
+	// those below it are looked for one by one, or they would slow all down.
+	shortest = 8
+	// tableBits is the size of the tables; the first must stay in the fastest
+	// cache.
+	tableBits = 15
+)
 
 // Matcher finds literals by the method of Wu and Manber: it looks at the last
 // block of a window as wide as the shortest literal, and shifts the window by
@@ -14,76 +23,144 @@ const block = 4
 // NewMatcher, by any number of goroutines.
 type Matcher struct {
 	literals [][]byte
-	longest  int
-	window   int             // the length of the shortest literal
-	shift    [1 << 15]uint8  // by the hash of a block
-	bucket   [1 << 15]uint16 // of blocks that end a window: an index into lists, 0 for none
-	lists    [][]int         // literals whose window ends so
+	short    []int                  // literals to be looked for one by one
+	window   int                    // the length of the shortest of the others; 0 for none
+	shift    [1 << tableBits]uint8  // by the hash of a block
+	bucket   [1 << tableBits]uint16 // of blocks that end a window: an index into lists
+	lists    [][]anchored           // literals whose window ends so
 }
 
-// NewMatcher makes a matcher of literals, each of block bytes or more; shorter
-// ones are never found. The shortest one decides how fast all are.
+// anchored is a literal and where in it its window begins.
+type anchored struct{ sign, at int }
+
+// NewMatcher makes a matcher of literals, which are found as they are written,
+// upper and lower case apart. One that is empty or holds a line's end is never
+// found. Of those with 8 bytes or more the shortest decides how fast all are;
+// each that is shorter costs a pass of its own.
 func NewMatcher(literals []string) *Matcher {
-	m := &Matcher{window: 255, lists: [][]int{nil}}
-	for _, l := range literals {
+	m := &Matcher{lists: [][]anchored{nil}}
+	var long []int
+	for i, l := range literals {
 		m.literals = append(m.literals, []byte(l))
-		if len(l) >= block {
-			m.window = min(m.window, len(l))
-			m.longest = max(m.longest, len(l))
+		switch {
+		case l == "" || bytes.ContainsAny([]byte(l), "\n"):
+		case len(l) < shortest:
+			m.short = append(m.short, i)
+		default:
+			long = append(long, i)
+			if m.window == 0 || len(l) < m.window {
+				m.window = len(l)
+			}
 		}
 	}
-	far := m.window - block + 1
+	// A shift must fit into its byte.
+	m.window = min(m.window, 255)
 	for i := range m.shift {
-		m.shift[i] = uint8(far)
+		m.shift[i] = uint8(max(0, m.window-block+1))
 	}
-	for i, l := range m.literals {
-		if len(l) < block {
-			continue
-		}
-		for end := block; end <= m.window; end++ {
-			h := hash(binary.LittleEndian.Uint32(l[end-block:]))
-			m.shift[h] = min(m.shift[h], uint8(m.window-end))
-		}
-		h := hash(binary.LittleEndian.Uint32(l[m.window-block:]))
-		if m.bucket[h] == 0 {
-			m.lists = append(m.lists, nil)
-			m.bucket[h] = uint16(len(m.lists) - 1)
-		}
-		m.lists[m.bucket[h]] = append(m.lists[m.bucket[h]], i)
+	for _, i := range long {
+		m.add(i)
 	}
 	return m
 }
 
-func hash(b uint32) uint32 { return (b * 2654435761) >> 17 }
+// add enters a literal into the tables.
+func (m *Matcher) add(sign int) {
+	at := rarest(m.literals[sign], m.window)
+	window := m.literals[sign][at : at+m.window]
+	for end := block; end <= m.window; end++ {
+		h := hash(binary.LittleEndian.Uint32(window[end-block:]))
+		m.shift[h] = min(m.shift[h], uint8(m.window-end))
+	}
+	h := hash(binary.LittleEndian.Uint32(window[m.window-block:]))
+	if m.bucket[h] == 0 {
+		m.lists = append(m.lists, nil)
+		m.bucket[h] = uint16(len(m.lists) - 1)
+	}
+	m.lists[m.bucket[h]] = append(m.lists[m.bucket[h]], anchored{sign, at})
+}
 
-// find returns where the first literal at or after from begins, -1 for none.
-func (m *Matcher) find(text []byte, from int) int {
-	for at := from + m.window - block; at+block <= len(text); {
+func hash(b uint32) uint32 { return (b * 2654435761) >> (32 - tableBits) }
+
+// commonText is what lines of such logs are full of. A window that avoids it
+// stops the search seldom.
+const commonText = `00:11:22.334455667 DEBUG | INFO  | WARN  | ERROR | TRACE | [GSTREAMER] [DOCKER] [RTSP] ` +
+	`[ENET] [STREAM_SESSION] [HTTPS] [GET] HTTPS:// /serverinfo /applist Received packet Forcing IDR ` +
+	`Starting Stopping pipeline: producer: Creating Created Failed to create  container: session  buffer ` +
+	`2025-10-02T06:40:11.752176Z  INFO smithay::backend:: waylanddisplaycore:: gst wayland display wayland-1 ` +
+	`0:00:00.000000000     1 0x7f WARN  ERROR _video _audio interpipesrc input unknown message received error the `
+
+// common is how often each block is in commonText.
+var common = func() map[uint32]int {
+	counts := map[uint32]int{}
+	for i := range len(commonText) - block + 1 {
+		counts[binary.LittleEndian.Uint32([]byte(commonText[i:]))]++
+	}
+	return counts
+}()
+
+// rarest returns where the window of a literal begins that has the fewest
+// blocks of common text; its last block counts most, since that is looked up.
+func rarest(literal []byte, window int) (at int) {
+	least := -1
+	for begin := range len(literal) - window + 1 {
+		cost := 0
+		for end := begin + block; end <= begin+window; end++ {
+			n := common[binary.LittleEndian.Uint32(literal[end-block:])]
+			if n > 0 && end == begin+window {
+				n += window
+			}
+			cost += n
+		}
+		if least < 0 || cost < least {
+			least, at = cost, begin
+		}
+	}
+	return at
+}
+
+// windows calls f for each literal in text, with where in text its window is;
+// those calls are in ascending order of lines. Short literals are left out.
+func (m *Matcher) windows(text []byte, f func(sign, pos int)) {
+	if m.window == 0 {
+		return
+	}
+	for at := m.window - block; at+block <= len(text); {
 		h := hash(binary.LittleEndian.Uint32(text[at:]))
 		if s := m.shift[h]; s != 0 {
 			at += int(s)
 			continue
 		}
-		begin := at + block - m.window
-		for _, i := range m.lists[m.bucket[h]] {
-			if bytes.HasPrefix(text[begin:], m.literals[i]) {
-				return begin
+		pos := at + block - m.window
+		for _, a := range m.lists[m.bucket[h]] {
+			l := m.literals[a.sign]
+			if begin := pos - a.at; begin >= 0 && len(text)-begin >= len(l) && string(text[begin:begin+len(l)]) == string(l) {
+				f(a.sign, begin)
 			}
 		}
 		at++
 	}
-	return -1
 }
 
-// each calls f with every literal that begins at pos.
-func (m *Matcher) each(text []byte, pos int, f func(int)) {
-	at := pos + m.window - block
-	if at+block > len(text) {
-		return
-	}
-	for _, i := range m.lists[m.bucket[hash(binary.LittleEndian.Uint32(text[at:]))]] {
-		if bytes.HasPrefix(text[pos:], m.literals[i]) {
-			f(i)
+// shorts calls f for each short literal in text, one literal after the other.
+func (m *Matcher) shorts(text []byte, f func(sign, pos int)) {
+	for _, sign := range m.short {
+		for at := 0; ; {
+			i := bytes.Index(text[at:], m.literals[sign])
+			if i < 0 {
+				break
+			}
+			f(sign, at+i)
+			at += i + 1
 		}
 	}
+}
+
+// Literals returns a copy of what it looks for, in the order of its signs.
+func (m *Matcher) Literals() []string {
+	all := make([]string, 0, len(m.literals))
+	for _, l := range m.literals {
+		all = append(all, string(l))
+	}
+	return slices.Clip(all)
 }

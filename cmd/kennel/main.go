@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,6 +30,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := newRoot().ExecuteContext(ctx); err != nil {
+		if verdict, ok := errors.AsType[verdictError](err); ok {
+			stop()
+			os.Exit(int(verdict))
+		}
 		printError(os.Stderr, err)
 		stop()
 		os.Exit(exitCode(err))
@@ -47,7 +52,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetUsageTemplate(usageTemplate)
 	root.SetVersionTemplate("kennel version {{.Version}}\n")
-	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newProbe(), newBench(), newDemo())
+	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newDoctor(), newProbe(), newBench(), newDemo())
 	return root
 }
 

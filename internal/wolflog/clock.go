@@ -12,7 +12,12 @@ type Dater struct {
 	start    time.Time     // of the process, from a GStreamer line near a dated one
 	offset   time.Duration // of local time from UTC
 	dated    bool          // day is a real date
+	base     time.Time     // what day 0 really is
 }
+
+// Base is the real date of day 0, once a line has told a date: what was dated
+// before counts from there. ok is false before.
+func (d *Dater) Base() (base time.Time, ok bool) { return d.base, d.dated }
 
 const dayLength = 24 * time.Hour
 
@@ -61,6 +66,12 @@ func (d *Dater) set(at time.Time) (time.Time, bool) {
 // anchor learns the date.
 func (d *Dater) anchor(at time.Time) {
 	midnight := at.Truncate(dayLength)
+	if !d.dated {
+		d.base = midnight.Add(-d.day.Sub(time.Time{}))
+		if !d.start.IsZero() && d.start.Year() <= 1 {
+			d.start = time.Time{} // it is found again
+		}
+	}
 	if !d.dated || midnight.After(d.day) {
 		d.day, d.dated = midnight, true
 	}

@@ -1,0 +1,220 @@
+package diagnosis
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+//go:embed catalogue.json
+var embedded []byte
+
+// Sign is how a fault shows in a log.
+type Sign struct {
+	// Literal is in every line that the sign means, and has 8 bytes or more.
+	Literal string `json:"literal"`
+	// Regexp narrows it, on the line without colours; empty for no more than
+	// the literal.
+	Regexp string `json:"regexp,omitempty"`
+
+	re *regexp.Regexp
+}
+
+// Severity is how much a fault costs.
+type Severity string
+
+// The severities, worst first. Only Critical and High make a verdict.
+const (
+	Critical Severity = "critical"
+	High     Severity = "high"
+	Medium   Severity = "medium"
+	Low      Severity = "low"
+	Info     Severity = "info"
+)
+
+// rank orders severities, the worst is 0.
+func (s Severity) rank() int {
+	return slices.Index([]Severity{Critical, High, Medium, Low, Info}, s)
+}
+
+// Fault is an entry of the catalogue.
+type Fault struct {
+	ID       string         `json:"id"`
+	Name     string         `json:"name"`
+	Stage    evidence.Stage `json:"stage"`
+	Severity Severity       `json:"severity"`
+	// Benign is noise: it is in good logs as well and is never a cause.
+	Benign bool   `json:"benign"`
+	Signs  []Sign `json:"signs"`
+	// Derived faults have no sign of their own: they follow from what is there
+	// and what is not.
+	Derived bool `json:"derived"`
+	// Meaning says what happened. FirstSession and LaterSession say how to read
+	// it in the first session of a process, and after good ones.
+	Meaning      string `json:"meaning"`
+	FirstSession string `json:"first_session"`
+	LaterSession string `json:"later_session"`
+	// RestartHelps is "yes", "no", "first-session-no-later-yes" or "unknown".
+	RestartHelps string `json:"restart_helps"`
+	Cure         string `json:"cure"`
+	// FalsePositives says when the sign means nothing.
+	FalsePositives string `json:"false_positives"`
+	// DependsOn are its usual causes: while one of them is present, this is an
+	// effect.
+	DependsOn []string `json:"depends_on"`
+}
+
+// Catalogue is all known faults.
+type Catalogue struct {
+	faults []Fault
+	byID   map[string]int
+}
+
+// stages beside those of a session that faults belong to.
+var outsideSessions = []evidence.Stage{"startup", "pair", "process"}
+
+// Load reads the embedded catalogue and, if not empty, a user's own, whose
+// entries replace those of the same id.
+func Load(own []byte) (*Catalogue, error) {
+	c := &Catalogue{byID: map[string]int{}}
+	for _, raw := range [][]byte{embedded, own} {
+		if len(raw) == 0 {
+			continue
+		}
+		if err := c.add(raw); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range c.faults {
+		for _, on := range f.DependsOn {
+			if _, ok := c.byID[on]; !ok {
+				return nil, evidence.Errorf(evidence.Invalid, "fault %q depends on %q, which does not exist", f.ID, on)
+			}
+		}
+		if c.explains(f.ID, f.ID) {
+			return nil, evidence.Errorf(evidence.Invalid, "fault %q depends on itself, by way of others", f.ID)
+		}
+	}
+	return c, nil
+}
+
+func (c *Catalogue) add(raw []byte) error {
+	var faults []Fault
+	if err := json.Unmarshal(raw, &faults); err != nil {
+		return evidence.Errorf(evidence.Invalid, "read the catalogue of faults: %w", err)
+	}
+	for _, f := range faults {
+		if err := f.prepare(); err != nil {
+			return err
+		}
+		if i, ok := c.byID[f.ID]; ok {
+			c.faults[i] = f
+			continue
+		}
+		c.byID[f.ID] = len(c.faults)
+		c.faults = append(c.faults, f)
+	}
+	return nil
+}
+
+// minLiteral is the least length of a literal: shorter ones would slow the
+// search for all others.
+const minLiteral = 8
+
+func (f *Fault) prepare() error {
+	problem := func(format string, args ...any) error {
+		return evidence.Errorf(evidence.Invalid, "fault %q of the catalogue: %s", f.ID, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case f.ID == "" || f.Name == "" || f.Meaning == "" || f.Cure == "":
+		return problem("an id, a name, a meaning and a cure are needed")
+	case f.Severity.rank() < 0:
+		return problem("%q is not a severity", f.Severity)
+	case !slices.Contains(outsideSessions, f.Stage) && !slices.Contains(evidence.Stages(), f.Stage):
+		return problem("%q is not a stage", f.Stage)
+	case len(f.Signs) == 0 && !f.Derived:
+		return problem("it has no sign and is not derived")
+	}
+	for i := range f.Signs {
+		s := &f.Signs[i]
+		if len(s.Literal) < minLiteral {
+			return problem("the literal %q is shorter than %d bytes", s.Literal, minLiteral)
+		}
+		if s.Regexp == "" {
+			continue
+		}
+		var err error
+		if s.re, err = regexp.Compile(s.Regexp); err != nil {
+			return problem("%s", err)
+		}
+	}
+	return nil
+}
+
+// Faults lists all, in the catalogue's order.
+func (c *Catalogue) Faults() []Fault { return slices.Clone(c.faults) }
+
+// Fault returns the entry of an id.
+func (c *Catalogue) Fault(id string) (Fault, bool) {
+	i, ok := c.byID[id]
+	if !ok {
+		return Fault{}, false
+	}
+	return c.faults[i], true
+}
+
+// explains reports that cause is among what effect depends on, directly or by
+// way of others.
+func (c *Catalogue) explains(cause, effect string) bool {
+	seen := map[string]bool{}
+	var walk func(id string) bool
+	walk = func(id string) bool {
+		if seen[id] {
+			return false
+		}
+		seen[id] = true
+		for _, on := range c.faults[c.byID[id]].DependsOn {
+			if _, ok := c.byID[on]; ok && (on == cause || walk(on)) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(effect)
+}
+
+// fits tells whether a line that holds the literal is the sign.
+func (s *Sign) fits(text string) bool {
+	return s.re == nil || s.re.MatchString(text)
+}
+
+// Explain is the entry for people.
+func (f Fault) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n%s, stage %s", f.ID, f.Name, f.Severity, f.Stage)
+	if f.Benign {
+		b.WriteString(", noise")
+	}
+	fmt.Fprintf(&b, "\n\n%s\n", f.Meaning)
+	for _, part := range [][2]string{
+		{"In the first session", f.FirstSession},
+		{"After good sessions", f.LaterSession},
+		{"Cure", f.Cure},
+		{"A restart helps", f.RestartHelps},
+		{"It means nothing when", f.FalsePositives},
+		{"Usual causes", strings.Join(f.DependsOn, ", ")},
+	} {
+		if part[1] != "" && part[1] != "-" {
+			fmt.Fprintf(&b, "%s: %s\n", part[0], part[1])
+		}
+	}
+	for _, s := range f.Signs {
+		fmt.Fprintf(&b, "Sign: %s\n", s.Literal)
+	}
+	return b.String()
+}

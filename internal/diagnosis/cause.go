@@ -1,0 +1,348 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// Verdicts.
+const (
+	OK           = "ok"
+	Faulty       = "fault"
+	Inconclusive = "inconclusive"
+)
+
+// Link is a fault in the chain from the first sign to the final result.
+type Link struct {
+	Finding
+	Name     string   `json:"name"`
+	Severity Severity `json:"severity"`
+	// EffectOf are the faults before it that usually cause it; empty for a root.
+	EffectOf []string `json:"effect_of"`
+}
+
+// Root is what began it.
+type Root struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// Confidence is "high", "medium" or "low"; For and Against are its reasons.
+	Confidence string   `json:"confidence"`
+	For        []string `json:"for"`
+	Against    []string `json:"against"`
+	// Reading says what it means here, in a first or a later session.
+	Reading      string    `json:"reading"`
+	Cure         string    `json:"cure"`
+	RestartHelps string    `json:"restart_helps"`
+	At           time.Time `json:"at"`
+	Place
+	// Session is the index of the session in which it shows, -1 for none.
+	Session int `json:"session"`
+}
+
+// Diagnosis is what a log says.
+type Diagnosis struct {
+	Version int `json:"version"`
+	// Verdict is OK, Faulty or Inconclusive.
+	Verdict string `json:"verdict"`
+	// Root is null where nothing is wrong, or where several would fit:
+	// Candidates has those.
+	Root       *Root  `json:"root"`
+	Candidates []Root `json:"candidates"`
+	Chain      []Link `json:"chain"`
+	// Recovered says that a later life of the process shows none of it.
+	Recovered bool `json:"recovered"`
+	// Notes are findings that make no verdict: warnings, and noise.
+	Notes []Link `json:"notes"`
+	*Log
+}
+
+// skew is by how much lines of one moment may stand in the wrong order.
+const skew = 2 * time.Second
+
+// Diagnose finds the cause.
+func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
+	c.settle(l)
+	d := &Diagnosis{Version: 1, Verdict: OK, Candidates: []Root{}, Chain: []Link{}, Notes: []Link{}, Log: l}
+	scopes := c.scopes(l)
+	worst := -1
+	for i, sc := range scopes {
+		sc.judge()
+		if sc.verdict != OK && (worst < 0 || scopes[worst].life != sc.life || scopes[worst].verdict == Inconclusive && sc.verdict == Faulty) {
+			worst = i
+		}
+	}
+	if worst >= 0 {
+		sc := scopes[worst]
+		d.Verdict, d.Chain = sc.verdict, sc.chain
+		for _, f := range sc.roots {
+			d.Candidates = append(d.Candidates, c.root(f, sc, l))
+		}
+		if d.Verdict == Faulty {
+			d.Root = &d.Candidates[0]
+		}
+		d.Recovered = sc.life < len(l.Lives)-1
+	}
+	d.note(c, l)
+	return d
+}
+
+// scope is what is judged together: a session with what its process said
+// outside of sessions before it, or a life without sessions.
+type scope struct {
+	c        *Catalogue
+	life     int
+	session  int // -1 for none
+	findings []Finding
+	verdict  string
+	roots    []Finding
+	chain    []Link
+}
+
+func (c *Catalogue) scopes(l *Log) []*scope {
+	var all []*scope
+	for n := range l.Lives {
+		life := &l.Lives[n]
+		if len(life.Sessions) == 0 || hasGrave(c, life.Findings) {
+			all = append(all, &scope{c: c, life: n, session: -1, findings: life.Findings})
+		}
+		for _, i := range life.Sessions {
+			findings := slices.Clone(l.Sessions[i].Findings)
+			for _, f := range life.Findings {
+				// What a process said at its start may be the cause of what comes.
+				if !f.At.After(l.Sessions[i].Began.Add(skew)) || life.Started.IsZero() {
+					findings = append(findings, f)
+				}
+			}
+			sc := &scope{c: c, life: n, session: i, findings: findings}
+			sc.judge()
+			s := &l.Sessions[i]
+			s.Verdict, s.Chain = sc.verdict, []string{}
+			for _, link := range sc.chain {
+				s.Chain = append(s.Chain, link.Fault)
+			}
+			if sc.verdict == Faulty {
+				s.Root = &sc.roots[0].Fault
+			}
+			all = append(all, sc)
+		}
+	}
+	return all
+}
+
+func hasGrave(c *Catalogue, findings []Finding) bool {
+	return slices.ContainsFunc(findings, func(f Finding) bool { return c.grave(f.Fault) })
+}
+
+// grave faults make a verdict.
+func (c *Catalogue) grave(id string) bool {
+	f := c.faults[c.byID[id]]
+	return !f.Benign && f.Severity.rank() <= High.rank()
+}
+
+// judge finds the roots among a scope's findings and the chain that follows.
+func (sc *scope) judge() {
+	sc.verdict, sc.roots, sc.chain = OK, nil, nil
+	var serious []Finding
+	for _, f := range sc.findings {
+		if !sc.c.faults[sc.c.byID[f.Fault]].Benign {
+			serious = append(serious, f)
+		}
+	}
+	if !hasGrave(sc.c, serious) {
+		return
+	}
+	slices.SortStableFunc(serious, func(a, b Finding) int { return a.At.Compare(b.At) })
+	causes := map[string][]string{}
+	for _, f := range serious {
+		causes[f.Fault] = sc.causesOf(f, serious)
+	}
+	for _, f := range serious {
+		grave := sc.c.grave(f.Fault)
+		if len(causes[f.Fault]) == 0 && (grave || sc.explainsGrave(f, serious, causes)) {
+			sc.roots = append(sc.roots, f)
+		}
+		if grave || slices.ContainsFunc(sc.roots, func(r Finding) bool { return r.Fault == f.Fault }) {
+			entry := sc.c.faults[sc.c.byID[f.Fault]]
+			sc.chain = append(sc.chain, Link{Finding: f, Name: entry.Name, Severity: entry.Severity, EffectOf: append([]string{}, causes[f.Fault]...)})
+		}
+	}
+	sc.choose()
+}
+
+// causesOf are the findings that explain f: its usual causes, at or before it.
+func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
+	for _, other := range all {
+		if other.Fault == f.Fault || !sc.c.explains(other.Fault, f.Fault) || other.At.After(f.At.Add(skew)) {
+			continue
+		}
+		// What many live with kills nobody, unless that is its very moment.
+		if f.Fault == "wolf-killed" && !sc.c.grave(other.Fault) && f.At.Sub(other.Last) > lastWords {
+			continue
+		}
+		ids = append(ids, other.Fault)
+	}
+	// A process that ends without a word: its last words before are the cause.
+	if f.Fault == "wolf-killed" {
+		for _, other := range all {
+			if other.Fault == "pulse-none" && strings.Contains(f.Text, "sound") {
+				ids = append(ids, other.Fault)
+			}
+		}
+		for _, other := range all {
+			entry := sc.c.faults[sc.c.byID[other.Fault]]
+			if other.Fault != f.Fault && entry.Severity.rank() <= Medium.rank() && f.At.Sub(other.Last) < lastWords {
+				ids = append(ids, other.Fault)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// explainsGrave tells whether a lesser finding is the cause of a grave one.
+func (sc *scope) explainsGrave(f Finding, all []Finding, causes map[string][]string) bool {
+	for _, other := range all {
+		if sc.c.grave(other.Fault) && slices.Contains(causes[other.Fault], f.Fault) {
+			return true
+		}
+	}
+	return false
+}
+
+// choose keeps one root, or those between which nothing decides.
+func (sc *scope) choose() {
+	if len(sc.roots) == 0 {
+		// Each explains another: the first sign is the best guess.
+		sc.verdict, sc.roots = Inconclusive, []Finding{sc.chain[0].Finding}
+		return
+	}
+	primary := func(f Finding) int { return min(1, len(sc.c.faults[sc.c.byID[f.Fault]].DependsOn)) }
+	severity := func(f Finding) int { return sc.c.faults[sc.c.byID[f.Fault]].Severity.rank() }
+	explained := func(f Finding) int { // how much of the chain it explains
+		n := 0
+		for _, link := range sc.chain {
+			if slices.Contains(link.EffectOf, f.Fault) {
+				n++
+			}
+		}
+		return n
+	}
+	slices.SortStableFunc(sc.roots, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(min(1, explained(b)), min(1, explained(a))), cmp.Compare(primary(a), primary(b)),
+			cmp.Compare(severity(a), severity(b)), a.At.Compare(b.At))
+	})
+	first := sc.roots[0]
+	rivals := slices.DeleteFunc(slices.Clone(sc.roots[1:]), func(f Finding) bool {
+		return primary(f) != primary(first) || severity(f) != severity(first) || min(1, explained(f)) != min(1, explained(first)) || f.At.Sub(first.At).Abs() > skew
+	})
+	sc.verdict, sc.roots = Faulty, append([]Finding{first}, rivals...)
+	if len(rivals) > 0 {
+		sc.verdict = Inconclusive
+	}
+}
+
+// root describes one with its reasons.
+func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
+	entry := c.faults[c.byID[f.Fault]]
+	r := Root{
+		ID: f.Fault, Name: entry.Name, Cure: entry.Cure, RestartHelps: entry.RestartHelps, At: f.At, Place: f.Place, Session: sc.session,
+		For: []string{}, Against: []string{}, Reading: entry.FirstSession, Confidence: "high",
+	}
+	later := sc.session >= 0 && l.worn(sc.session)
+	if later {
+		r.Reading = entry.LaterSession
+	}
+	if entry.RestartHelps == "first-session-no-later-yes" {
+		r.RestartHelps = "no"
+		if later {
+			r.RestartHelps = "yes"
+		}
+	}
+	var effects []string
+	for _, link := range sc.chain {
+		if slices.Contains(link.EffectOf, f.Fault) {
+			effects = append(effects, link.Fault)
+		}
+	}
+	if len(effects) > 0 {
+		r.For = append(r.For, "it comes first, and is a usual cause of what follows: "+strings.Join(effects, ", "))
+	} else {
+		r.For = append(r.For, "nothing before it explains it")
+	}
+	if f.Derived {
+		r.Confidence = "medium"
+		r.Against = append(r.Against, "no line says so: it follows from what is there and what is not")
+	}
+	if entry.FalsePositives != "" && entry.FalsePositives != "-" {
+		r.Against = append(r.Against, "it would mean nothing when: "+entry.FalsePositives)
+	}
+	if len(sc.roots) > 1 {
+		r.Confidence = "low"
+	}
+	return r
+}
+
+// worn tells whether sessions went well in the process before this one, or its
+// counters say that there were some.
+func (l *Log) worn(session int) bool {
+	s := &l.Sessions[session]
+	for _, n := range s.Elements {
+		if n > 1 {
+			return true
+		}
+	}
+	for _, i := range l.Lives[s.Life].Sessions {
+		if i < session && !l.Sessions[i].Resumed && l.Sessions[i].done(evidence.StageControl) {
+			return true
+		}
+	}
+	return false
+}
+
+// note lists what made no verdict.
+func (d *Diagnosis) note(c *Catalogue, l *Log) {
+	seen := map[string]bool{}
+	for _, link := range d.Chain {
+		seen[link.Fault] = true
+	}
+	add := func(findings []Finding) {
+		for _, f := range findings {
+			if seen[f.Fault] {
+				continue
+			}
+			seen[f.Fault] = true
+			entry := c.faults[c.byID[f.Fault]]
+			d.Notes = append(d.Notes, Link{Finding: f, Name: entry.Name, Severity: entry.Severity, EffectOf: []string{}})
+		}
+	}
+	for _, life := range l.Lives {
+		add(life.Findings)
+	}
+	for _, s := range l.Sessions {
+		add(s.Findings)
+	}
+}
+
+// Since is when what broke first showed, for people.
+func (r *Root) Since() string {
+	if r.At.IsZero() {
+		return "at a time that the log does not tell"
+	}
+	if r.At.Year() <= 1 {
+		return "at " + r.At.Format("15:04:05")
+	}
+	return "on " + r.At.Format("2006-01-02 15:04:05") + " UTC"
+}
+
+// String is the place as file:line, "" for none.
+func (p Place) String() string {
+	if p.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", p.File, p.Line)
+}

@@ -1,0 +1,341 @@
+package diagnosis
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// Comparison holds a good session against a bad one.
+type Comparison struct {
+	Version   int            `json:"version"`
+	Good      Side           `json:"good"`
+	Bad       Side           `json:"bad"`
+	Timeline  []TimelineRow  `json:"timeline"`
+	Tables    []CompareTable `json:"tables"`
+	PartAt    string         `json:"part_at"` // the first point at which they part
+	Benign    []string       `json:"benign"`  // signs of both, or of no meaning
+	Diagnosis *Diagnosis     `json:"diagnosis"`
+}
+
+// Side is one of the two.
+type Side struct {
+	File    string  `json:"file"`
+	Session Session `json:"session"`
+}
+
+// TimelineRow is a stage of both; times are since the launch.
+type TimelineRow struct {
+	Stage evidence.Stage `json:"stage"`
+	Good  string         `json:"good"`
+	Bad   string         `json:"bad"`
+	// Delta is how much later the bad one was there, "" where one has no time.
+	Delta string `json:"delta"`
+}
+
+// CompareTable is one of the tables of differences.
+type CompareTable struct {
+	Title string       `json:"title"`
+	Rows  []CompareRow `json:"rows"`
+}
+
+// CompareRow is one aspect of both.
+type CompareRow struct {
+	Aspect string `json:"aspect"`
+	Good   string `json:"good"`
+	Bad    string `json:"bad"`
+}
+
+// aspect is a row: what it is called, when all is well and what shows that, and
+// the faults that spoil it, with their words.
+type aspect struct {
+	table, name string
+	well        string
+	shown       evidence.Stage // the stage that shows that it is well
+	spoilt      [][2]string    // id of a fault, words
+	value       func(*Session) string
+}
+
+const (
+	tableGPU       = "GPU state"
+	tableDisplay   = "Wayland display"
+	tablePipelines = "Pipelines"
+	tableContainer = "Container life"
+)
+
+var aspects = []aspect{
+	{table: tableGPU, name: "GL memory", well: "available", shown: evidence.StageDisplay, spoilt: [][2]string{{"gl-oom", "GL_OUT_OF_MEMORY"}}},
+	{table: tableGPU, name: "EGL images", well: "created", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"egl-dmabuf-bind", "BAD_PARAMETER"}, {"egl-bad-alloc", "BAD_ALLOC"}, {"egl-not-initialized", "NOT_INITIALIZED"}}},
+	{table: tableGPU, name: "DMA buffers", well: "bound", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"egl-dmabuf-bind", "bind failed"}, {"gscuda-panic", "allocation failed"}}},
+	{table: tableGPU, name: "CUDA context", well: "created", shown: evidence.StageStreaming, spoilt: [][2]string{{"cuda-not-permitted", "NOT_PERMITTED"}, {"cuda-ctx-dead", "dead"}, {"driver-mismatch", "driver mismatch"}}},
+	{table: tableDisplay, name: "Display socket", value: func(s *Session) string { return s.Display }},
+	{table: tableDisplay, name: "Compositor state", well: "healthy", shown: evidence.StageDisplay, spoilt: [][2]string{{"gl-oom", "out of memory"}, {"compositor-panic", "panicked"}, {"egl-not-initialized", "no EGL"}, {"egl-bad-alloc", "no EGL"}}},
+	{table: tableDisplay, name: "Container connection", well: "connected", shown: evidence.StageApp, spoilt: [][2]string{{"sway-lost-display", "failed to read"}, {"broken-pipe", "broken pipe"}, {"shm-global", "no wl_shm"}}},
+	{table: tablePipelines, name: "Audio pipeline", well: "started", shown: evidence.StageAudioPipeline, spoilt: [][2]string{{"pulse-none", "no sound server"}, {"pulse-died", "sound server died"}}},
+	{table: tablePipelines, name: "Video pipeline", well: "started", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"cuda-not-permitted", "CUDA error"}, {"pipeline-parse", "parse error"}, {"internal-data", "data stream error"}, {"pipeline-error", "error"}}},
+	{table: tablePipelines, name: "Encoder", well: "working", shown: evidence.StageStreaming, spoilt: [][2]string{{"encoder-init", "init failed"}, {"cuda-not-permitted", "init failed"}, {"nvenc-limit", "no NVENC session left"}, {"h264-encoder-missing", "missing"}, {"pipeline-error", "failed"}}},
+	{table: tableContainer, name: "Sway startup", well: "running", shown: evidence.StageApp, spoilt: [][2]string{{"sway-lost-display", "crashes"}, {"gtk-no-display", "crashes"}, {"gamescope-vk", "no Vulkan"}}},
+	{table: tableContainer, name: "Container state", value: func(s *Session) string {
+		switch app := s.record(evidence.StageApp); {
+		case s.End == EndApp:
+			return "❌ stopped"
+		case app != nil && (app.State == Done || app.State == Failed):
+			return "✅ running"
+		}
+		return unseen
+	}},
+	{table: tableContainer, name: "Client connection", value: func(s *Session) string {
+		streaming := s.record(evidence.StageStreaming)
+		switch {
+		case s.End == EndApp || s.End == EndRestart:
+			return "❌ terminated"
+		case streaming != nil && streaming.State == Done:
+			return "✅ streaming"
+		}
+		return unseen
+	}},
+}
+
+const unseen = "not visible"
+
+// of is the row's word for a session.
+func (a *aspect) of(s *Session, findings []Finding) string {
+	if a.value != nil {
+		if v := a.value(s); v != "" {
+			return v
+		}
+		return unseen
+	}
+	for _, spoilt := range a.spoilt {
+		if slices.ContainsFunc(findings, func(f Finding) bool { return f.Fault == spoilt[0] }) {
+			return "❌ " + spoilt[1]
+		}
+	}
+	if s.done(a.shown) {
+		return "✅ " + a.well
+	}
+	return unseen
+}
+
+// Compare holds the last good session of one diagnosis against the first faulty
+// one of the other, or the last where none is.
+func (c *Catalogue) Compare(good, bad *Diagnosis) (*Comparison, error) {
+	g, b := good.pick(OK), bad.pick(Faulty)
+	if g < 0 || b < 0 {
+		return nil, evidence.Errorf(evidence.Invalid, "both logs must show a session: there are %d and %d", len(good.Sessions), len(bad.Sessions))
+	}
+	return c.between(good, g, bad, b), nil
+}
+
+// LastGood holds the first faulty session of a log against the last good one
+// before it.
+func (c *Catalogue) LastGood(d *Diagnosis) (*Comparison, error) {
+	b := d.pick(Faulty)
+	for i := b - 1; i >= 0; i-- {
+		if d.Sessions[i].Verdict == OK {
+			return c.between(d, i, d, b), nil
+		}
+	}
+	return nil, evidence.Errorf(evidence.Invalid, "the log shows no good session before a bad one")
+}
+
+// pick is the last good session, or the first that is not.
+func (d *Diagnosis) pick(verdict string) int {
+	best := len(d.Sessions) - 1
+	for i := range d.Sessions {
+		switch is := d.Sessions[i].Verdict; {
+		case verdict == OK && is == OK:
+			best = i
+		case verdict != OK && is != OK:
+			return i
+		}
+	}
+	return best
+}
+
+func (c *Catalogue) between(good *Diagnosis, g int, bad *Diagnosis, b int) *Comparison {
+	gs, bs := &good.Sessions[g], &bad.Sessions[b]
+	gf, bf := good.around(g), bad.around(b)
+	cmp := &Comparison{
+		Version: 1, Diagnosis: bad, Benign: []string{},
+		Good: Side{strings.Join(good.Files, ", "), *gs}, Bad: Side{strings.Join(bad.Files, ", "), *bs},
+	}
+	for _, stage := range evidence.Stages() {
+		if row, ok := timelineRow(stage, gs, bs); ok {
+			cmp.Timeline = append(cmp.Timeline, row)
+		}
+	}
+	encoder := gs.Encoder
+	if encoder == "" {
+		encoder = bs.Encoder
+	}
+	for i := range aspects {
+		a := &aspects[i]
+		name := a.name
+		if name == "Encoder" && encoder != "" {
+			name = fmt.Sprintf("Encoder (%s)", encoder)
+		}
+		row := CompareRow{name, a.of(gs, gf), a.of(bs, bf)}
+		if n := len(cmp.Tables); n == 0 || cmp.Tables[n-1].Title != a.table {
+			cmp.Tables = append(cmp.Tables, CompareTable{Title: a.table})
+		}
+		t := &cmp.Tables[len(cmp.Tables)-1]
+		t.Rows = append(t.Rows, row)
+	}
+	if len(bad.Chain) > 0 {
+		first := bad.Chain[0]
+		cmp.PartAt = fmt.Sprintf("%s, stage %s: %s (%s)", stamp(first.At), c.faults[c.byID[first.Fault]].Stage, first.Name, first.Fault)
+	}
+	for _, f := range bf {
+		if entry := c.faults[c.byID[f.Fault]]; entry.Benign {
+			both := ""
+			if slices.ContainsFunc(gf, func(o Finding) bool { return o.Fault == f.Fault }) {
+				both = ", in the good session as well"
+			}
+			cmp.Benign = append(cmp.Benign, fmt.Sprintf("%s (%s)%s: %s", entry.Name, f.Fault, both, f.Text))
+		}
+	}
+	return cmp
+}
+
+// around are a session's findings with those of its process outside of sessions.
+func (d *Diagnosis) around(i int) []Finding {
+	return append(slices.Clone(d.Sessions[i].Findings), d.Lives[d.Sessions[i].Life].Findings...)
+}
+
+func timelineRow(stage evidence.Stage, good, bad *Session) (TimelineRow, bool) {
+	g, b := good.record(stage), bad.record(stage)
+	if g == nil && b == nil {
+		return TimelineRow{}, false
+	}
+	row := TimelineRow{Stage: stage, Good: sinceLaunch(good, g), Bad: sinceLaunch(bad, b)}
+	if g != nil && b != nil && !g.At.IsZero() && !b.At.IsZero() {
+		delta := b.At.Sub(bad.Began) - g.At.Sub(good.Began)
+		row.Delta = fmt.Sprintf("%+.3f s", delta.Seconds())
+	}
+	return row, true
+}
+
+func sinceLaunch(s *Session, r *StageRecord) string {
+	switch {
+	case r == nil:
+		return unseen
+	case r.At.IsZero():
+		return string(r.State)
+	}
+	text := fmt.Sprintf("%s %s +%.3f s", r.At.Format(time.TimeOnly), r.State, r.At.Sub(s.Began).Seconds())
+	if r.Detail != "" {
+		text += " (" + r.Detail + ")"
+	}
+	return text
+}
+
+// WriteMarkdown writes the comparison as the report that a person would.
+func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("# A good and a bad session\n")
+	p.line("Good: %s, session %d. Bad: %s, session %d.\n", cmp.Good.File, cmp.Good.Session.Ordinal, cmp.Bad.File, cmp.Bad.Session.Ordinal)
+	if cmp.PartAt != "" {
+		p.line("They part at %s.\n", cmp.PartAt)
+	}
+	p.line("## Timeline\n\n| Stage | Good | Bad | Bad is later by |\n| --- | --- | --- | --- |")
+	for _, r := range cmp.Timeline {
+		p.line("| %s | %s | %s | %s |", r.Stage, cell(r.Good), cell(r.Bad), r.Delta)
+	}
+	p.line("\n## Differences")
+	for i, t := range cmp.Tables {
+		p.line("\n### %d. %s\n\n| Aspect | Good | Bad |\n| --- | --- | --- |", i+1, t.Title)
+		for _, r := range t.Rows {
+			p.line("| %s | %s | %s |", cell(r.Aspect), cell(r.Good), cell(r.Bad))
+		}
+	}
+	cmp.Diagnosis.writeMarkdownCause(p)
+	if len(cmp.Benign) > 0 {
+		p.line("\n## Benign\n\nThese are no cause:\n")
+		for _, text := range cmp.Benign {
+			p.line("- %s", cell(text))
+		}
+	}
+	cmp.Diagnosis.writeAdvice(p)
+	return p.err
+}
+
+func cell(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "|", "\\|"), "\n", " ")
+}
+
+// WriteMarkdown writes the report of one log.
+func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
+	p := &printer{w: w}
+	p.line("# Diagnosis: %s", d.Verdict)
+	d.writeMarkdownCause(p)
+	p.line("\n## Sessions\n\n| Session | Began | Display | End | Verdict |\n| --- | --- | --- | --- | --- |")
+	for _, s := range d.Sessions {
+		root := ""
+		if s.Root != nil {
+			root = " " + *s.Root
+		}
+		p.line("| %d | %s | %s | %s | %s%s |", s.Ordinal, stamp(s.Began), s.Display, s.End, s.Verdict, root)
+	}
+	d.writeAdvice(p)
+	return p.err
+}
+
+func (d *Diagnosis) writeMarkdownCause(p *printer) {
+	if d.Verdict == OK {
+		p.line("\nNothing wrong is to be seen.")
+		return
+	}
+	p.line("\n## Root cause\n")
+	for _, r := range d.Candidates {
+		p.line("**%s** (`%s`), %s, confidence %s. %s", r.Name, r.ID, r.Since(), r.Confidence, r.Reading)
+		for _, reason := range r.For {
+			p.line("- for: %s", reason)
+		}
+		for _, reason := range r.Against {
+			p.line("- against: %s", reason)
+		}
+		p.line("")
+	}
+	p.line("## From the first sign to the final result\n")
+	for i, link := range d.Chain {
+		effect := "root"
+		if len(link.EffectOf) > 0 {
+			effect = "effect of " + strings.Join(link.EffectOf, ", ")
+		}
+		p.line("%d. %s **%s** (`%s`, %s), %s: `%s`", i+1, stamp(link.At), link.Name, link.Fault, effect, link.Place, strings.ReplaceAll(link.Text, "`", "'"))
+	}
+}
+
+// writeAdvice says what to do and how to look further.
+func (d *Diagnosis) writeAdvice(p *printer) {
+	if len(d.Candidates) == 0 {
+		return
+	}
+	p.line("\n## What to do\n")
+	for _, r := range d.Candidates {
+		p.line("- %s: %s", r.ID, r.Cure)
+		switch r.RestartHelps {
+		case "yes":
+			p.line("- A restart of Wolf helps until it happens again: it gives back all GPU memory, EGL and CUDA contexts and DMA buffers, and begins the compositor anew.")
+		case "no":
+			p.line("- A restart alone does not help.")
+		}
+	}
+	p.line("\nTo look further, on the host:\n")
+	for _, command := range []string{
+		"nvidia-smi --query-gpu=memory.used,memory.free --format=csv",
+		"docker stats --no-stream WOLF",
+		"docker logs WOLF 2>&1 | grep 'Wayland display ready'",
+		"docker logs WOLF 2>&1 | grep -E 'GL_OUT_OF_MEMORY|EGLImage|BindBufferEGL'",
+		"docker logs WOLF 2>&1 | grep CUDA_ERROR",
+		"docker logs WOLF 2>&1 | grep -E '(Starting|Stopping) container'",
+	} {
+		p.line("    %s", command)
+	}
+	p.line("\nTo prevent it: restart Wolf before it wears out, limit concurrent sessions, and let a health check find the bad state.")
+}

@@ -1,0 +1,196 @@
+package diagnosis
+
+import (
+	"slices"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+const (
+	// fastExit is how soon after its start an app's end is a failure of its own.
+	fastExit = 5 * time.Second
+	// noInputFor is how long input may find no device at a session's start.
+	noInputFor = 3 * time.Second
+	// floodOf is how many lines of a kind make a flood of what is normal in ones.
+	floodOf = 4
+	// lastWords is how shortly before a process's end without a word a warning
+	// is taken for its cause.
+	lastWords = time.Second
+)
+
+// settle takes away findings that mean nothing where they stand, and adds those
+// that follow from what is there and what is not.
+func (c *Catalogue) settle(l *Log) {
+	for i := range l.Sessions {
+		s := &l.Sessions[i]
+		kept := s.Findings[:0]
+		for _, f := range s.Findings {
+			if !meaningless(&f, s, &l.Lives[s.Life]) {
+				kept = append(kept, f)
+			}
+		}
+		s.Findings = kept
+	}
+	for i := range l.Sessions {
+		c.deriveEnd(l, i)
+		c.deriveResume(l, i)
+	}
+	for i := range l.Lives {
+		c.deriveLife(&l.Lives[i])
+		l.Lives[i].Findings = slices.DeleteFunc(l.Lives[i].Findings, func(f Finding) bool { return outside(&f, &l.Lives[i]) })
+	}
+}
+
+// meaningless knows the signs that are normal at certain moments.
+func meaningless(f *Finding, s *Session, life *Life) bool {
+	switch f.Fault {
+	case "sway-lost-display", "gtk-no-display", "broken-pipe", "buffer-pool", "internal-data", "interpipe-listener", "pipeline-error":
+		// What ends first takes the others with it.
+		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && s.End != EndApp
+	case "evp-decrypt":
+		return f.Count < floodOf
+	case "no-mouse-long":
+		return f.Last.Sub(s.Began) < noInputFor || s.has("uinput") || life.has("uinput")
+	}
+	return false
+}
+
+// outside knows the signs that are normal while no session runs.
+func outside(f *Finding, life *Life) bool {
+	switch f.Fault {
+	case "pulse-died", "docker-socket", "docker-error":
+		// A start without a sound server first tries one in a container.
+		return true
+	case "no-mouse-long":
+		return f.Last.Sub(f.At) < noInputFor || life.has("uinput")
+	case "pair-no-pin":
+		return !f.Derived
+	}
+	return false
+}
+
+func (l *Life) has(id string) bool {
+	return slices.ContainsFunc(l.Findings, func(f Finding) bool { return f.Fault == id })
+}
+
+func (s *Session) has(id string) bool {
+	for _, f := range s.Findings {
+		if f.Fault == id {
+			return true
+		}
+	}
+	return false
+}
+
+// done tells whether a stage was reached.
+func (s *Session) done(stage evidence.Stage) bool {
+	for _, r := range s.Stages {
+		if r.Stage == stage {
+			return r.State == Done || r.State == Failed
+		}
+	}
+	return false
+}
+
+// derived books a fault that has no line of its own.
+func (c *Catalogue) derived(list *[]Finding, id string, at time.Time, place Place, text string) {
+	if _, ok := c.byID[id]; !ok {
+		return
+	}
+	for _, f := range *list {
+		if f.Fault == id {
+			return
+		}
+	}
+	*list = append(*list, Finding{Fault: id, Place: place, At: at, Dated: at.Year() > 1, Text: text, Count: 1, Last: at, Derived: true})
+}
+
+// deriveEnd looks at how a session ended.
+func (c *Catalogue) deriveEnd(l *Log, i int) {
+	s := &l.Sessions[i]
+	life := &l.Lives[s.Life]
+	last := i == len(l.Sessions)-1 && s.Life == len(l.Lives)-1
+	switch {
+	case s.End == EndRestart:
+		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageControl), "the process ended in the middle of this session, and no line says why")
+	case s.End == EndOpen && last && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
+		// Without trouble it may as well have been copied while a session ran.
+		c.derived(&s.Findings, "wolf-killed", l.To, s.place(evidence.StageControl), "the log ends in the middle of this session, right after trouble")
+	case s.removed && last && life.has("pulse-none"):
+		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
+	case s.End == EndLeft && last && !s.Resumed && !l.resumedAfter(i):
+		c.derived(&s.Findings, "client-vanished", s.Ended, s.place(evidence.StageStop), "the client's control link ended, and it neither quit nor came back")
+	}
+	app := s.record(evidence.StageApp)
+	if s.End == EndApp && app != nil && !app.At.IsZero() && s.Ended.Sub(app.At) < fastExit && s.Ended.After(app.At) {
+		c.derived(&s.Findings, "container-fast-exit", s.Ended, app.Place, "the app ended within "+s.Ended.Sub(app.At).Round(time.Millisecond).String()+" of its start")
+	}
+}
+
+// endsWithTrouble tells whether a session's last words are of something wrong.
+func (c *Catalogue) endsWithTrouble(s *Session, end time.Time) bool {
+	return slices.ContainsFunc(s.Findings, func(f Finding) bool {
+		entry := c.faults[c.byID[f.Fault]]
+		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords
+	})
+}
+
+// deriveResume tells a return that got no ping because the app holds the ports
+// of the stream before.
+func (c *Catalogue) deriveResume(l *Log, i int) {
+	s := &l.Sessions[i]
+	if !s.Resumed || !s.has("ping-timeout") && !s.has("rtp-port-in-use") {
+		return
+	}
+	for _, n := range l.Lives[s.Life].Sessions {
+		if n < i && l.Sessions[n].done(evidence.StageControl) {
+			c.derived(&s.Findings, "resume-holds-ports", s.Began, s.place(evidence.StageLaunch), "a session streamed before this return, whose packets went to ports that its app still holds")
+			return
+		}
+	}
+}
+
+// deriveLife looks at a process's start.
+func (c *Catalogue) deriveLife(life *Life) {
+	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") {
+		c.derived(&life.Findings, "pair-no-pin", p.At, p.Place, "a PIN was asked for, and no pairing followed")
+	}
+	if p := life.unknownCancel; p != nil && life.has("resume-unregistered") {
+		c.derived(&life.Findings, "cancel-unknown", p.At, p.Place, "a client quit a session that this process does not know")
+	}
+	taken := 0
+	var first *Finding
+	for i := range life.Findings {
+		switch f := &life.Findings[i]; f.Fault {
+		case "port-in-use", "enet-create", "rtp-port-in-use":
+			taken += f.Count
+			if first == nil {
+				first = f
+			}
+		}
+	}
+	if taken >= 3 {
+		c.derived(&life.Findings, "ports-held-by-orphan", first.At, first.Place, "several of the ports were taken at the start: as a rule by an app that a run before has left behind")
+	}
+}
+
+func (l *Log) resumedAfter(i int) bool {
+	return i+1 < len(l.Sessions) && l.Sessions[i+1].Resumed
+}
+
+func (s *Session) record(stage evidence.Stage) *StageRecord {
+	for i := range s.Stages {
+		if s.Stages[i].Stage == stage {
+			return &s.Stages[i]
+		}
+	}
+	return nil
+}
+
+func (s *Session) place(stage evidence.Stage) Place {
+	if r := s.record(stage); r != nil {
+		return r.Place
+	}
+	return Place{}
+}

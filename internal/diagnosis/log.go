@@ -1,0 +1,124 @@
+package diagnosis
+
+import (
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// Place is where a line is.
+type Place struct {
+	File string `json:"file"`
+	Line int64  `json:"line"`
+}
+
+// Finding is a fault's sign in a log: the first line of a session that shows it.
+type Finding struct {
+	Fault string `json:"id"`
+	Place
+	// At is its time; Dated tells whether a date is known, or only a time of day.
+	At    time.Time `json:"at"`
+	Dated bool      `json:"dated"`
+	// Text is the line, without secrets and cut.
+	Text string `json:"text"`
+	// Count is how many lines show it, Last when the last of them was.
+	Count int       `json:"count"`
+	Last  time.Time `json:"last"`
+	// Object is the GStreamer element that it is about.
+	Object string `json:"object,omitempty"`
+	// Derived says that it follows from what is there and what is not.
+	Derived bool `json:"derived,omitempty"`
+}
+
+// StageState is what is known of a stage.
+type StageState string
+
+// The states. What a log does not show at its level is Hidden, never missing.
+const (
+	Began  StageState = "began"
+	Done   StageState = "done"
+	Failed StageState = "failed"
+	Hidden StageState = "not visible at this log level"
+	Absent StageState = "not reached"
+)
+
+// StageRecord is one stage of a session.
+type StageRecord struct {
+	Stage evidence.Stage `json:"stage"`
+	State StageState     `json:"state"`
+	// At is when it was done or failed, or began where neither is known; zero
+	// where nothing shows.
+	At     time.Time `json:"at,omitzero"`
+	Detail string    `json:"detail,omitempty"`
+	Place
+}
+
+// How a session ended, as far as its log shows.
+const (
+	EndQuit    = "quit"    // the client asked to quit
+	EndLeft    = "left"    // the client left or vanished without quitting
+	EndApp     = "app"     // its app ended
+	EndRestart = "restart" // the process ended or was replaced in the middle
+	EndOpen    = "open"    // the log ends first
+)
+
+// Session is one session of a log: from a launch, or the first sign of one, to
+// its end or the next.
+type Session struct {
+	// Ordinal counts the sessions of its process life from 1.
+	Ordinal int `json:"ordinal"`
+	// Life is the index of the process life.
+	Life int `json:"life"`
+	// Resumed says that it is a return to the one before.
+	Resumed bool `json:"resumed"`
+	// Display is the Wayland socket, the lowest name that was free: it counts
+	// those that are in use or stale, not sessions.
+	Display string `json:"display,omitempty"`
+	// Elements are the highest numbers of GStreamer's elements so far: they only
+	// grow, and count cycles.
+	Elements map[string]int `json:"elements,omitempty"`
+	Sink     int            `json:"sink,omitempty"`
+	// Encoder is the element that the video pipeline names.
+	Encoder  string        `json:"encoder,omitempty"`
+	Began    time.Time     `json:"began"`
+	Ended    time.Time     `json:"ended,omitzero"`
+	End      string        `json:"end"`
+	Stages   []StageRecord `json:"stages"`
+	Findings []Finding     `json:"findings"`
+	// Diagnosis is of this session alone.
+	Verdict string   `json:"verdict"`
+	Root    *string  `json:"root"`
+	Chain   []string `json:"chain"`
+
+	records map[evidence.Stage]*StageRecord
+	faults  map[string]int // index in Findings
+	port    string         // the first that its launch opened
+	removed bool           // the last that is known of it is that its sink was removed
+}
+
+// Life is one life of Wolf's process.
+type Life struct {
+	// Started is known where the log shows the start.
+	Started  time.Time `json:"started,omitzero"`
+	Whole    bool      `json:"whole"` // the log shows its start
+	Ready    bool      `json:"ready"`
+	Findings []Finding `json:"findings"` // of no session
+	Sessions []int     `json:"sessions"` // indices
+
+	pairing, unknownCancel *Finding // the newest PIN that was asked for and not entered; a /cancel without a session
+	faults                 map[string]int
+}
+
+// Log is what was read.
+type Log struct {
+	Files    []string      `json:"files"`
+	Bytes    int64         `json:"bytes"`
+	Lines    int64         `json:"lines"`
+	From     time.Time     `json:"from,omitzero"`
+	To       time.Time     `json:"to,omitzero"`
+	Dated    bool          `json:"dated"`
+	Debug    bool          `json:"debug"` // lines of level DEBUG were seen
+	Lives    []Life        `json:"lives"`
+	Sessions []Session     `json:"sessions"`
+	Took     time.Duration `json:"took_ns"`
+}

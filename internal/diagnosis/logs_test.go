@@ -1,0 +1,235 @@
+package diagnosis
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// real reads a log of testdata without its first line, which names the outcome.
+func real(t testing.TB, c *Catalogue, file string) *Diagnosis {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(raw, []byte("\n"))
+	l, err := c.Read(t.Context(), Source{filepath.Base(file), bytes.NewReader(rest)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Diagnose(l)
+}
+
+func logs(t testing.TB, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata/logs", dir, "*.log"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, len(files))
+	}
+	return files
+}
+
+// expected reads what each log shows.
+func expected(t *testing.T) map[string][]string {
+	t.Helper()
+	raw, err := os.ReadFile("testdata/expected.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(raw)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] != "#" {
+			all[words[0]] = words[1:]
+		}
+	}
+	return all
+}
+
+// TestRealLogs: verdict and root are right for 95 % of each set, and noise is
+// never a root. The confusion is printed.
+func TestRealLogs(t *testing.T) {
+	c, want := catalogue(t), expected(t)
+	for _, dir := range []string{"", "wolf-runs"} {
+		right := 0
+		files := logs(t, dir)
+		for _, file := range files {
+			name := strings.TrimSuffix(filepath.Base(file), ".log")
+			d := real(t, c, file)
+			got := d.Verdict
+			var roots []string
+			for _, r := range d.Candidates {
+				roots = append(roots, r.ID)
+				if entry, _ := c.Fault(r.ID); entry.Benign {
+					t.Errorf("%s: noise as a root: %s", name, r.ID)
+				}
+			}
+			if d.Verdict == Faulty {
+				got = d.Root.ID
+			}
+			ok := slices.Contains(want[name], got) ||
+				d.Verdict == Inconclusive && slices.ContainsFunc(roots, func(id string) bool { return slices.Contains(want[name], id) })
+			if ok {
+				right++
+				continue
+			}
+			var chain []string
+			for _, l := range d.Chain {
+				chain = append(chain, l.Fault)
+			}
+			t.Logf("%s: %s %v, want %v; chain %v", name, d.Verdict, roots, want[name], chain)
+		}
+		t.Logf("%q: %d of %d", dir, right, len(files))
+		if right*100 < 95*len(files) {
+			t.Errorf("%q: only %d of %d are right", dir, right, len(files))
+		}
+	}
+}
+
+// TestStagesOfGoodRuns: every stage that a good run of level DEBUG shows, with
+// its time, in order.
+func TestStagesOfGoodRuns(t *testing.T) {
+	c := catalogue(t)
+	want := []evidence.Stage{
+		evidence.StageLaunch, evidence.StageAudioSink, evidence.StageApp, evidence.StageRTSP, evidence.StageAudioPipeline,
+		evidence.StageVideoPipeline, evidence.StageControl, evidence.StageStreaming, evidence.StageStop,
+	}
+	for _, name := range []string{"03-session-ok-debug", "03-session-ok-trace", "17-gst3-session-debug", "17-gst4-session-debug", "19-hevc-software-debug", "04-two-sessions-debug"} {
+		d := real(t, c, filepath.Join("testdata/logs/wolf-runs", name+".log"))
+		if len(d.Sessions) == 0 {
+			t.Errorf("%s: no session", name)
+		}
+		for _, s := range d.Sessions {
+			for _, stage := range want {
+				if r := s.record(stage); r == nil || r.State != Done && r.State != Began || r.At.IsZero() || r.Line == 0 {
+					t.Errorf("%s, session %d: stage %s is %+v", name, s.Ordinal, stage, r)
+				}
+			}
+		}
+	}
+	d := real(t, c, filepath.Join("testdata/logs/wolf-runs", "03-session-ok-info.log"))
+	if r := d.Sessions[0].record(evidence.StageRTSP); r == nil || r.State != Hidden {
+		t.Errorf("at level INFO the negotiation is %+v", r)
+	}
+}
+
+// TestNoSecretsLeave: keys and what pairing exchanges are in no report.
+func TestNoSecretsLeave(t *testing.T) {
+	c := catalogue(t)
+	secret := regexp.MustCompile(`aes_key="([0-9a-f]{16,})"|rikey=([0-9a-f]{16,})`)
+	for _, file := range logs(t, "wolf-runs") {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := json.Marshal(real(t, c, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range secret.FindAllSubmatch(raw, -1) {
+			for _, key := range m[1:] {
+				if len(key) > 0 && bytes.Contains(report, key) {
+					t.Errorf("%s: the report has the key %s", filepath.Base(file), key)
+				}
+			}
+		}
+	}
+}
+
+// TestTheCatalogueIsWhole: every entry says what it must, and none copies the
+// id of another.
+func TestTheCatalogueIsWhole(t *testing.T) {
+	c := catalogue(t)
+	for _, f := range c.Faults() {
+		if f.FirstSession == "" || f.LaterSession == "" || f.FalsePositives == "" || f.DependsOn == nil ||
+			!slices.Contains([]string{"yes", "no", "unknown", "first-session-no-later-yes"}, f.RestartHelps) {
+			t.Errorf("%s is not whole: %+v", f.ID, f)
+		}
+		if f.Benign && f.Severity.rank() <= High.rank() {
+			t.Errorf("%s is noise and %s", f.ID, f.Severity)
+		}
+		if !strings.Contains(f.Explain(), f.Meaning) {
+			t.Errorf("%s does not explain itself", f.ID)
+		}
+	}
+	for _, own := range evidence.Faults() {
+		if _, ok := c.Fault(string(own.ID)); !ok {
+			t.Errorf("Kennel's own fault %s is not in the catalogue", own.ID)
+		}
+	}
+}
+
+func TestAUsersOwnFaults(t *testing.T) {
+	own := `[{"id": "mine", "name": "my fault", "stage": "app", "severity": "critical", "signs": [{"literal": "my own words"}], "meaning": "m", "cure": "c"}]`
+	c, err := Load([]byte(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.Read(t.Context(), Source{"x", strings.NewReader("10:00:00.000 ERROR | these are my own words\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := c.Diagnose(l); d.Verdict != Faulty || d.Root.ID != "mine" {
+		t.Errorf("%s %+v", d.Verdict, d.Root)
+	}
+	for name, bad := range map[string]string{
+		"JSON": "{", "short": strings.Replace(own, "my own words", "short", 1), "severity": strings.Replace(own, "critical", "awful", 1),
+		"stage": strings.Replace(own, `"app"`, `"moon"`, 1), "cause": strings.Replace(own, `"meaning"`, `"depends_on": ["none"], "meaning"`, 1),
+		"circle": strings.Replace(own, `"meaning"`, `"depends_on": ["mine"], "meaning"`, 1),
+	} {
+		if _, err := Load([]byte(bad)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func BenchmarkRead(b *testing.B) {
+	c := catalogue(b)
+	var log []byte
+	for _, file := range logs(b, "wolf-runs") {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		log = append(log, raw...)
+	}
+	b.SetBytes(int64(len(log)))
+	for b.Loop() {
+		if _, err := c.Read(b.Context(), Source{"log", bytes.NewReader(log)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func FuzzDiagnose(f *testing.F) {
+	for _, file := range logs(f, "")[:8] {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw[:min(len(raw), 3000)])
+	}
+	c := catalogue(f)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		l, err := c.Read(t.Context(), Source{"x", bytes.NewReader(raw)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := c.Diagnose(l)
+		if err := errors.Join(d.WriteText(io.Discard, true), d.WriteMarkdown(io.Discard)); err != nil {
+			t.Error(err)
+		}
+		if _, err := json.Marshal(d); err != nil {
+			t.Error(err)
+		}
+	})
+}

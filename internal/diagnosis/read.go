@@ -1,0 +1,406 @@
+package diagnosis
+
+import (
+	"context"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/logscan"
+	"github.com/kennel-stream/kennel/internal/wolflog"
+)
+
+// Source is a log with its name.
+type Source struct {
+	Name   string
+	Reader io.Reader
+}
+
+// reader turns lines into a Log.
+type reader struct {
+	c       *Catalogue
+	matcher *logscan.Matcher
+	signs   []signOf // by the matcher's index
+	log     *Log
+	dater   wolflog.Dater
+	file    string
+	session int // index of the live one, -1 for none
+	cancel  bool
+}
+
+// signOf is what a literal is: a sign of a fault, or a mark.
+type signOf struct {
+	fault int
+	sign  *Sign
+	mark  *mark
+}
+
+// Read reads logs, one after the other.
+func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
+	began := time.Now()
+	r := &reader{c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1}
+	r.prepare()
+	for _, s := range sources {
+		r.file = s.Name
+		r.log.Files = append(r.log.Files, s.Name)
+		stats, err := r.matcher.Scan(ctx, s.Reader, r.line)
+		if err != nil {
+			return nil, evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
+		}
+		r.log.Bytes, r.log.Lines = r.log.Bytes+stats.Bytes, r.log.Lines+stats.Lines
+	}
+	r.finish()
+	r.log.Took = time.Since(began)
+	return r.log, nil
+}
+
+func (r *reader) prepare() {
+	var literals []string
+	for i := range r.c.faults {
+		for n := range r.c.faults[i].Signs {
+			s := &r.c.faults[i].Signs[n]
+			literals = append(literals, s.Literal)
+			r.signs = append(r.signs, signOf{i, s, nil})
+		}
+	}
+	for i := range marks {
+		literals = append(literals, marks[i].literal)
+		r.signs = append(r.signs, signOf{mark: &marks[i]})
+	}
+	r.matcher = logscan.NewMatcher(literals)
+}
+
+// line takes a line that holds a sign or a mark.
+func (r *reader) line(found logscan.Line) error {
+	l := wolflog.Parse(string(found.Text))
+	at, dated := r.dater.Date(&l)
+	if dated && !at.IsZero() {
+		if r.log.From.IsZero() {
+			r.log.From = at
+		}
+		r.log.To = at
+		r.log.Dated = r.log.Dated || at.Year() > 1
+	}
+	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
+		r.log.Debug = true
+	}
+	place := Place{r.file, found.Number}
+	for _, i := range found.Signs {
+		if m := r.signs[i].mark; m != nil {
+			if detail, ok := m.fits(l.Message); ok {
+				r.mark(m, detail, at, place)
+				if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
+					s.Encoder = encoderName.FindString(string(found.Text) + " " + string(found.After))
+				}
+			}
+		}
+	}
+	// Of a fault with several signs in a line one counts.
+	seen := map[int]bool{}
+	text := string(found.Text) + " " + string(found.After)
+	for _, i := range found.Signs {
+		s := r.signs[i]
+		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && !s.sign.fits(text) {
+			continue
+		}
+		seen[s.fault] = true
+		r.found(s.fault, &l, at, place)
+	}
+	return nil
+}
+
+func (m *mark) fits(message string) (detail string, ok bool) {
+	if m.re == nil {
+		return "", true
+	}
+	groups := m.re.FindStringSubmatch(message)
+	if groups == nil {
+		return "", false
+	}
+	if len(groups) > 1 {
+		detail = groups[1]
+	}
+	return detail, true
+}
+
+// maxFindings bounds the different findings of a session; there are no more
+// faults than that in the catalogue, unless a user's is huge.
+const maxFindings = 1000
+
+// found books a sign with the live session, or with the process's life.
+func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
+	f := &r.c.faults[fault]
+	list, index := &r.life().Findings, &r.life().faults
+	if s := r.live(); s != nil && f.Stage != "startup" {
+		list, index = &s.Findings, &s.faults
+		s.count(l.Object)
+	}
+	if *index == nil {
+		*index = map[string]int{}
+	}
+	if i, ok := (*index)[f.ID]; ok {
+		(*list)[i].Count++
+		(*list)[i].Last = at
+		return
+	}
+	if len(*list) >= maxFindings {
+		return
+	}
+	(*index)[f.ID] = len(*list)
+	*list = append(*list, Finding{
+		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
+		Count: 1, Last: at, Object: l.Object,
+	})
+	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
+		if rec := s.records[f.Stage]; rec != nil && rec.State != Failed {
+			rec.State, rec.Detail = Failed, f.ID
+		}
+	}
+}
+
+// encoderName is a GStreamer element that encodes video.
+var encoderName = regexp.MustCompile(`\b(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc\b|\b(?:svtav1|av1|rav1)enc\b`)
+
+var numbered = regexp.MustCompile(`^<?([a-z][a-z0-9_]*?)(\d{1,6})>?$`)
+
+// count keeps the highest number of an element's kind.
+func (s *Session) count(object string) {
+	m := numbered.FindStringSubmatch(object)
+	if m == nil {
+		return
+	}
+	n, _ := strconv.Atoi(m[2])
+	if s.Elements == nil {
+		s.Elements = map[string]int{}
+	}
+	s.Elements[m[1]] = max(s.Elements[m[1]], n)
+}
+
+func cutText(text string) string {
+	const most = 240
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+func (r *reader) life() *Life { return &r.log.Lives[len(r.log.Lives)-1] }
+
+func (r *reader) live() *Session {
+	if r.session < 0 {
+		return nil
+	}
+	return &r.log.Sessions[r.session]
+}
+
+// mark follows the course of things.
+func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
+	switch m.kind {
+	case processStart:
+		r.restart(at)
+	case processReady:
+		r.life().Ready = true
+	case requestLaunch, requestResume:
+		r.begin(at)
+		r.live().Resumed = m.kind == requestResume
+		r.stage(m.stage, Done, detail, at, place)
+	case launchSign:
+		// Each port once per launch.
+		if s := r.live(); s == nil || s.port == detail || s.End != EndOpen {
+			r.begin(at)
+		}
+		if s := r.live(); s.port == "" {
+			s.port = detail
+		}
+	case pairBegan:
+		r.life().pairing = &Finding{At: at, Place: place}
+	case paired:
+		r.life().pairing = nil
+	case sinkRemoved, clientUnknown:
+		if s := r.live(); s != nil {
+			s.removed = m.kind == sinkRemoved
+		}
+	case requestCancel:
+		if r.live() == nil {
+			r.life().unknownCancel = &Finding{At: at, Place: place}
+		}
+		if s := r.live(); s != nil {
+			s.End, s.Ended = EndQuit, at
+			r.stage(m.stage, Done, "the client quit", at, place)
+		}
+	case stageBegan, stageDone:
+		r.progress(m, detail, at, place)
+	case clientGone, paused, stopped, appEnded:
+		r.ending(m, at, place)
+	}
+}
+
+// progress books a stage; one that is done already begins another session where
+// launches are not logged.
+func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
+	if m.stage == evidence.StageAPI {
+		return // not of the session that runs, if any
+	}
+	s := r.live()
+	again := s != nil && m.kind == stageDone && inInfo(m.stage) && s.records[m.stage] != nil && s.records[m.stage].State == Done && s.records[evidence.StageLaunch] == nil
+	if s == nil || again {
+		if m.stage == evidence.StageStreaming {
+			return
+		}
+		r.begin(at)
+	}
+	state := Done
+	if m.kind == stageBegan {
+		state = Began
+	}
+	r.stage(m.stage, state, detail, at, place)
+}
+
+// ending books what ends a session, or only its stream.
+func (r *reader) ending(m *mark, at time.Time, place Place) {
+	s := r.live()
+	if s == nil {
+		return
+	}
+	switch {
+	case m.kind == appEnded && s.End == EndOpen:
+		s.End, s.Ended = EndApp, at
+		r.stage(evidence.StageStop, Done, "the app ended", at, place)
+	case m.kind != appEnded && s.End == EndOpen && m.kind != stopped:
+		s.End, s.Ended = EndLeft, at
+		r.stage(evidence.StageStop, Began, "the client left", at, place)
+	case m.kind == stopped && s.End == EndOpen:
+		s.End, s.Ended = EndApp, at
+	}
+}
+
+func (r *reader) begin(at time.Time) {
+	life := r.life()
+	ordinal := 1
+	for _, i := range life.Sessions {
+		if !r.log.Sessions[i].Resumed {
+			ordinal++
+		}
+	}
+	r.session = len(r.log.Sessions)
+	life.Sessions = append(life.Sessions, r.session)
+	r.log.Sessions = append(r.log.Sessions, Session{
+		Ordinal: ordinal, Life: len(r.log.Lives) - 1, Began: at, End: EndOpen, Findings: []Finding{},
+		records: map[evidence.Stage]*StageRecord{}, faults: map[string]int{},
+	})
+}
+
+func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at time.Time, place Place) {
+	s := r.live()
+	if s == nil {
+		return
+	}
+	switch {
+	case stage == evidence.StageDisplay && strings.HasPrefix(detail, "wayland-"):
+		s.Display = detail
+	case stage == evidence.StageAudioSink:
+		s.Sink, _ = strconv.Atoi(detail)
+	}
+	rec := s.records[stage]
+	if rec == nil {
+		rec = &StageRecord{Stage: stage}
+		s.records[stage] = rec
+	}
+	if rec.State == Failed || rec.State == Done && stage != evidence.StageStop {
+		return
+	}
+	rec.State, rec.At, rec.Place = state, at, place
+	if detail != "" {
+		rec.Detail = detail
+	}
+}
+
+// restart begins another life of the process.
+func (r *reader) restart(at time.Time) {
+	if s := r.live(); s != nil && s.End == EndOpen {
+		s.End, s.Ended = EndRestart, at
+	}
+	r.session = -1
+	r.dater.Restarted()
+	first := &r.log.Lives[0]
+	if len(r.log.Lives) == 1 && !first.Whole && len(first.Sessions) == 0 && !first.Ready {
+		first.Started, first.Whole = at, true
+		return
+	}
+	r.log.Lives = append(r.log.Lives, Life{Started: at, Whole: true, Findings: []Finding{}, Sessions: []int{}})
+}
+
+// redate puts the times of day from before the first date onto their day.
+func (r *reader) redate() {
+	base, ok := r.dater.Base()
+	if !ok {
+		return
+	}
+	fix := func(at *time.Time) {
+		if !at.IsZero() && at.Year() <= 1 {
+			*at = base.Add(at.Sub(time.Time{}))
+		}
+	}
+	findings := func(list []Finding) {
+		for i := range list {
+			fix(&list[i].At)
+			fix(&list[i].Last)
+			list[i].Dated = true
+		}
+	}
+	fix(&r.log.From)
+	fix(&r.log.To)
+	for i := range r.log.Lives {
+		life := &r.log.Lives[i]
+		fix(&life.Started)
+		findings(life.Findings)
+		for _, f := range []*Finding{life.pairing, life.unknownCancel} {
+			if f != nil {
+				fix(&f.At)
+			}
+		}
+	}
+	for i := range r.log.Sessions {
+		s := &r.log.Sessions[i]
+		fix(&s.Began)
+		fix(&s.Ended)
+		findings(s.Findings)
+		for _, rec := range s.records {
+			fix(&rec.At)
+		}
+	}
+}
+
+// optional are the stages that not every session has.
+var optional = []evidence.Stage{evidence.StageAPI, evidence.StageDisplay, evidence.StageAudioSink, evidence.StageApp}
+
+// finish orders the stages of every session.
+func (r *reader) finish() {
+	r.redate()
+	for i := range r.log.Sessions {
+		s := &r.log.Sessions[i]
+		last := -1
+		for n, stage := range evidence.Stages() {
+			if rec := s.records[stage]; rec != nil && (rec.State == Done || rec.State == Failed) {
+				last = n
+			}
+		}
+		for n, stage := range evidence.Stages() {
+			rec := s.records[stage]
+			switch {
+			case rec != nil:
+			case !r.log.Debug && !inInfo(stage):
+				rec = &StageRecord{Stage: stage, State: Hidden}
+			case n < last && slices.Contains(optional, stage):
+				continue // this app has none
+			default:
+				rec = &StageRecord{Stage: stage, State: Absent}
+			}
+			s.Stages = append(s.Stages, *rec)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package diagnosis
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// columns is the width of the report.
+const columns = 80
+
+// printer writes lines of at most columns, and keeps the first error.
+type printer struct {
+	w      io.Writer
+	colour bool
+	err    error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	}
+}
+
+// Colours of terminals, by meaning.
+const (
+	red    = "\x1b[1;31m"
+	green  = "\x1b[1;32m"
+	yellow = "\x1b[1;33m"
+	faint  = "\x1b[2m"
+	bold   = "\x1b[1m"
+)
+
+func (p *printer) paint(colour, text string) string {
+	if !p.colour || text == "" {
+		return text
+	}
+	return colour + text + "\x1b[0m"
+}
+
+// para writes a text broken between words, each line after an indent, the first
+// after a label.
+func (p *printer) para(label, text string) {
+	indent := strings.Repeat(" ", len(label))
+	for line := range wrap(text, columns-len(label)) {
+		p.line("%s%s", label, line)
+		label = indent
+	}
+}
+
+// wrap breaks a text into lines.
+func wrap(text string, width int) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		line := ""
+		for word := range strings.FieldsSeq(text) {
+			for len(word) > width {
+				if line != "" && !yield(line) {
+					return
+				}
+				line = ""
+				cut := width
+				for cut > 0 && word[cut]&0xc0 == 0x80 {
+					cut--
+				}
+				if !yield(word[:cut]) {
+					return
+				}
+				word = word[cut:]
+			}
+			if line != "" && len(line)+1+len(word) > width {
+				if !yield(line) {
+					return
+				}
+				line = word
+				continue
+			}
+			line = strings.TrimSpace(line + " " + word)
+		}
+		if line != "" {
+			yield(line)
+		}
+	}
+}
+
+// WriteText writes the report for people, of 80 columns: what broke, since when
+// and what to do now come first.
+func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
+	p := &printer{w: w, colour: colour}
+	switch d.Verdict {
+	case OK:
+		p.line("%s", p.paint(green, "Nothing wrong is to be seen"))
+		p.para("", fmt.Sprintf("in %d lines with %d sessions%s.", d.Lines, len(d.Sessions), d.span()))
+	case Inconclusive:
+		p.line("%s", p.paint(yellow, "Something broke, and more than one cause fits"))
+		for i := range d.Candidates {
+			d.Candidates[i].write(p, d)
+		}
+	default:
+		d.Root.write(p, d)
+	}
+	if d.Recovered {
+		p.para("", "A later start of the process shows none of it.")
+	}
+	if !d.Debug && len(d.Sessions) > 0 {
+		p.para("", "This log is of level INFO: most stages are not visible. Set WOLF_LOG_LEVEL=DEBUG to see them.")
+	}
+	d.writeChain(p)
+	d.writeSessions(p)
+	d.writeNotes(p)
+	return p.err
+}
+
+func (d *Diagnosis) span() string {
+	if d.From.IsZero() || !d.Dated {
+		return ""
+	}
+	return fmt.Sprintf(", from %s to %s UTC", d.From.Format(time.DateTime), d.To.Format(time.DateTime))
+}
+
+// write is the first screen.
+func (r *Root) write(p *printer, d *Diagnosis) {
+	p.line("%s", p.paint(red, "What broke: "+r.Name)+p.paint(faint, "  ("+r.ID+")"))
+	since := r.Since()
+	if s := d.session(r.Session); s != nil {
+		since += fmt.Sprintf(", in session %d of its process", s.Ordinal)
+	}
+	p.para("Since when: ", since+place(r.Place))
+	p.para("Do now:     ", r.Cure)
+	switch r.RestartHelps {
+	case "yes":
+		p.para("            ", "A restart of Wolf helps, until it happens again.")
+	case "no":
+		p.para("            ", "A restart alone does not help.")
+	}
+	if r.Reading != "" {
+		p.para("It means:   ", r.Reading)
+	}
+	p.para("How sure:   ", r.Confidence+"; "+strings.Join(r.For, "; "))
+	for _, against := range r.Against {
+		p.para("            but ", against)
+	}
+	p.line("")
+}
+
+func place(at Place) string {
+	if at.File == "" {
+		return ""
+	}
+	return " (" + at.String() + ")"
+}
+
+func (d *Diagnosis) session(i int) *Session {
+	if i < 0 || i >= len(d.Sessions) {
+		return nil
+	}
+	return &d.Sessions[i]
+}
+
+func (d *Diagnosis) writeChain(p *printer) {
+	if len(d.Chain) == 0 {
+		return
+	}
+	p.line("%s", p.paint(bold, "From the first sign to the end"))
+	for i, link := range d.Chain {
+		kind := "root"
+		if len(link.EffectOf) > 0 {
+			kind = "effect of " + strings.Join(link.EffectOf, ", ")
+		}
+		count := ""
+		if link.Count > 1 {
+			count = fmt.Sprintf(", %d times", link.Count)
+		}
+		p.para(fmt.Sprintf("%2d. %s ", i+1, stamp(link.At)), fmt.Sprintf("%s: %s%s", link.Fault, link.Name, count))
+		p.para("      ", p.paint("", kind)+place(link.Place))
+		if link.Text != "" {
+			p.para("      > ", link.Text)
+		}
+	}
+	p.line("")
+}
+
+func stamp(at time.Time) string {
+	if at.IsZero() {
+		return "--:--:--    "
+	}
+	return at.Format("15:04:05.000")
+}
+
+// shownSessions is how many sessions have a line of their own.
+const shownSessions = 12
+
+func (d *Diagnosis) writeSessions(p *printer) {
+	if len(d.Sessions) == 0 {
+		return
+	}
+	p.line("%s", p.paint(bold, fmt.Sprintf("Sessions (%d)", len(d.Sessions))))
+	from := max(0, len(d.Sessions)-shownSessions)
+	if from > 0 {
+		p.line("    %d earlier ones are in --format json", from)
+	}
+	for i := from; i < len(d.Sessions); i++ {
+		s := &d.Sessions[i]
+		what := s.Verdict
+		if s.Root != nil {
+			what += " " + *s.Root
+		}
+		kind := ""
+		if s.Resumed {
+			kind = " resumed"
+		}
+		p.line("%s", strings.TrimRight(fmt.Sprintf(" %3d. %s  %-9s %-8s %s", s.Ordinal, stamp(s.Began), s.Display+kind, s.End, what), " "))
+	}
+	last := d.session(d.last())
+	p.line("")
+	p.line("%s", p.paint(bold, fmt.Sprintf("Stages of session %d", last.Ordinal)))
+	for _, r := range last.Stages {
+		at := stamp(r.At)
+		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s  %-15s %-8s %s", at, r.Stage, r.State, r.Detail), " "))
+	}
+	p.line("")
+}
+
+// last is the session that is shown in detail: that of the root, else the last.
+func (d *Diagnosis) last() int {
+	if d.Root != nil && d.Root.Session >= 0 {
+		return d.Root.Session
+	}
+	return len(d.Sessions) - 1
+}
+
+func (d *Diagnosis) writeNotes(p *printer) {
+	var warnings, noise []string
+	for _, n := range d.Notes {
+		text := fmt.Sprintf("%s (%s, %d lines)", n.Name, n.Fault, n.Count)
+		if n.Severity == Info {
+			noise = append(noise, text)
+		} else {
+			warnings = append(warnings, text)
+		}
+	}
+	slices.Sort(noise)
+	if len(warnings) > 0 {
+		p.para("Also seen: ", strings.Join(warnings, "; "))
+	}
+	if len(noise) > 0 {
+		p.para("Noise, of no meaning: ", strings.Join(noise, "; "))
+	}
+}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/probe"
+	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
 // appPatience is how long an app may take to show what is expected of it on a
@@ -108,27 +108,78 @@ func (f *flight) shows(what string, want colour, x0, y0, x1, y1 int) {
 	f.must(err)
 }
 
-// changes waits until pixels of a rectangle, in parts of a thousand, differ
-// from what they are now; act is what shall bring it about.
-func (f *flight) changes(what string, x0, y0, x1, y1 int, act func() error) {
+// changes waits until so many pixels of a rectangle, in parts of a thousand,
+// differ clearly from what they are now; act is what shall bring it about. A
+// blinking text cursor or the pointer, of some 200 pixels, shall not do.
+func (f *flight) changes(what string, pixels, x0, y0, x1, y1 int, act func() error) {
 	f.t.Helper()
-	var before uint32
-	sum := func(p *probe.Frame) uint32 {
+	f.must(f.change(what, appPatience, pixels, x0, y0, x1, y1, act))
+}
+
+// change is changes with a time of its own, and without an end of the flight.
+func (f *flight) change(what string, within time.Duration, pixels, x0, y0, x1, y1 int, act func() error) error {
+	const clearly = 40 // of 256 shades, more than an encoder makes of one
+	var before []byte
+	different := 0
+	look := func(p *probe.Frame, each func(i int, y byte)) bool {
 		w, h := p.Size()
-		rows, luma := crc32.NewIEEE(), p.Luma()
-		for y := h * y0 / 1000; y < h*y1/1000; y++ {
-			_, _ = rows.Write(luma[y*w+w*x0/1000 : y*w+w*x1/1000])
+		if w != f.width || h != f.height {
+			return false
 		}
-		return rows.Sum32()
-	}
-	f.must(f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool {
-		before = sum(p)
+		luma, i := p.Luma(), 0
+		for y := h * y0 / 1000; y < h*y1/1000; y++ {
+			for _, shade := range luma[y*w+w*x0/1000 : y*w+w*x1/1000] {
+				each(i, shade)
+				i++
+			}
+		}
 		return true
-	}))
-	if act != nil {
-		f.must(act())
 	}
-	f.must(f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool { return sum(p) != before }))
+	err := f.p.Until(f.ctx, what, appPatience, func(p *probe.Frame) bool {
+		before = before[:0]
+		return look(p, func(_ int, shade byte) { before = append(before, shade) })
+	})
+	if err == nil && act != nil {
+		err = act()
+	}
+	if err != nil {
+		return err
+	}
+	err = f.p.Until(f.ctx, what, within, func(p *probe.Frame) bool {
+		different = 0
+		return look(p, func(i int, shade byte) {
+			if d := int(shade) - int(before[i]); d > clearly || d < -clearly {
+				different++
+			}
+		}) && different >= pixels
+	})
+	if err != nil {
+		err = fmt.Errorf("%w (%d pixels differ, want %d)", err, different, pixels)
+	}
+	return err
+}
+
+// types types a text and waits until that much is written somewhere: a letter
+// of an ordinary font is some 20 clear pixels.
+func (f *flight) types(text string, x0, y0, x1, y1 int) {
+	f.t.Helper()
+	f.changes("typing "+text, 20*len(text), x0, y0, x1, y1, func() error { return f.p.Type(text) })
+}
+
+// drags pulls with the left button from one pixel to another.
+func (f *flight) drags(x0, y0, x1, y1 int) error {
+	for _, step := range []func() error{
+		func() error { return f.p.Move(x0, y0) },
+		func() error { return f.p.Input(control.MouseButton{Button: control.ButtonLeft, Down: true}) },
+		func() error { return f.p.Move((x0+x1)/2, (y0+y1)/2) },
+		func() error { return f.p.Move(x1, y1) },
+		func() error { return f.p.Input(control.MouseButton{Button: control.ButtonLeft}) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // png keeps the picture where KENNEL_PICTURES says.
@@ -243,7 +294,12 @@ func TestSway(t *testing.T) {
 func TestWestonTerminal(t *testing.T) {
 	needs(t, "weston-terminal")
 	script := "printf '#!/bin/sh\n%s\n' \"$0\" >\"$XDG_RUNTIME_DIR/painter\"; chmod +x \"$XDG_RUNTIME_DIR/painter\"; exec weston-terminal --maximized --shell=\"$XDG_RUNTIME_DIR/painter\""
-	flyTwice(t, appConfig("Weston terminal", nil, "sh", "-c", script, painter), "Weston terminal", paintsAtKeys, paintsInAnotherSize)
+	flyTwice(t, appConfig("Weston terminal", nil, "sh", "-c", script, painter), "Weston terminal", func(f *flight) {
+		paintsAtKeys(f)
+		f.must(f.p.Type("n"))
+		f.shows("green again", green, 100, 100, 900, 900)
+		f.changes("dragging the pointer selects text", 20_000, 100, 100, 900, 900, func() error { return f.drags(200, 200, 1000, 500) })
+	}, paintsInAnotherSize)
 }
 
 // needs skips where a program is missing; never on CI, which has them all.

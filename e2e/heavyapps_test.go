@@ -60,28 +60,33 @@ func TestMPV(t *testing.T) {
 
 func TestGlmark2(t *testing.T) {
 	heavy(t, "glmark2-es2-wayland")
-	config := appConfig("glmark2", nil, "glmark2-es2-wayland", "--fullscreen", "--run-forever", "-b", "build:duration=60")
+	config := appConfig("glmark2", nil, "glmark2-es2-wayland", "--fullscreen", "--run-forever", "-b", "build:duration=60") + "on_exit = \"card\"\n"
+	const escape = 0x1b
 	flyTwice(t, config, "glmark2", func(f *flight) {
 		for range 5 {
-			f.changes("it moves", 0, 0, 1000, 1000, nil)
+			f.changes("it moves", 300, 0, 0, 1000, 1000, nil)
 		}
 	}, func(f *flight) {
 		for range 5 {
-			f.changes("it still moves", 0, 0, 1000, 1000, nil)
+			f.changes("it still moves", 300, 0, 0, 1000, 1000, nil)
 		}
+		f.png("2")
+		f.must(f.p.Keys(escape))
+		f.card("a key ends it")
 	})
 }
 
 func TestGTK4(t *testing.T) {
 	heavy(t, "gtk4-widget-factory")
-	types := func(f *flight) {
-		f.changes("typing shows in the entry", 10, 12, 100, 40, func() error { return f.p.Type("kennel") })
-	}
 	flyTwice(t, appConfig("GTK4", []string{"GSK_RENDERER=cairo"}, "gtk4-widget-factory"), "GTK4", func(f *flight) {
 		f.shows("the window", white, 300, 800, 450, 950)
-		types(f)
-		f.changes("a click on a tab shows another photograph", 20, 850, 250, 960, func() error { return f.p.Click(120, 573) })
-	}, types)
+		f.types("kennel", 10, 18, 300, 55)
+		f.changes("a click on a tab shows another photograph", 10_000, 20, 830, 250, 960, func() error { return f.p.Click(127, 577) })
+	}, func(f *flight) {
+		f.changes("a click on a switch", 300, 500, 500, 700, 850, func() error { return f.p.Click(504, 419) })
+		f.must(f.p.Click(340, 203))
+		f.types("stream", 10, 350, 300, 400)
+	})
 }
 
 // xterm fills an X server of the session's own with a terminal. The X server

@@ -87,6 +87,9 @@ var homePath = regexp.MustCompile("(?:^|[\\s\"'`=(:\\[<>])/(?:" + strings.Join([
 
 func TestNoPathsOfOneMachine(t *testing.T) {
 	for _, name := range tracked(t) {
+		if strings.Contains(name, "/testdata/logs/") {
+			continue // other people's logs are as they are
+		}
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil || bytes.IndexByte(text, 0) >= 0 {
 			continue // deleted but still tracked, or not text

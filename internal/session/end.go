@@ -35,6 +35,9 @@ func (s *Session) End(end evidence.End, detail string) {
 func (s *Session) teardown(end evidence.End, detail string) {
 	defer close(s.done)
 	defer s.house.unregister(s)
+	if s.request.Client != canaryClient {
+		s.house.countEnd(end)
+	}
 	s.trace.Began(evidence.StageStop, "end", string(end))
 	if s.request.Goodbye != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), goodbyeTimeout)

@@ -109,6 +109,8 @@ type House struct {
 	started time.Time
 
 	mu       sync.Mutex // covers what follows
+	ends     map[evidence.End]int64
+	leaked   int64 // receipts with a residue
 	sessions map[string]*Session
 	canaries map[string]*Session // not the players', at most one
 	closing  bool
@@ -131,7 +133,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
-		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, canaries: map[string]*Session{},
+		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
 		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
 	}
 	h.gpus, h.budget = newGPUs(h), newBudget()
@@ -286,6 +288,29 @@ func (h *House) fault(id evidence.FaultID, what string, attrs ...string) {
 		e.Attrs[attrs[i]] = attrs[i+1]
 	}
 	h.o.Event(e)
+}
+
+// Ends counts the sessions that ended since the start, by the reason, and the
+// receipts that name a residue.
+func (h *House) Ends() (ends map[evidence.End]int64, leaked int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.ends), h.leaked
+}
+
+func (h *House) countEnd(end evidence.End) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ends[end]++
+}
+
+func (h *House) countReceipt(r Receipt) {
+	if len(r.Residue) == 0 {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leaked++
 }
 
 // Refused counts the launches that were refused for want of room.

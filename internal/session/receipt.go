@@ -171,6 +171,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		if s.request.Client == canaryClient {
 			return
 		}
+		h.countReceipt(r)
 		if h.o.Receipt != nil {
 			h.o.Receipt(r)
 		}

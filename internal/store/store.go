@@ -20,7 +20,7 @@ const (
 	openLimit = 2 * time.Minute
 	// busyMillis is how long SQLite waits for another program's lock.
 	busyMillis = 5000
-	readers    = 4
+	readers    = 3
 	// cacheKiB is the memory for pages of each connection. SQLite's default of
 	// 2 MiB would fill as the history grows, and look like a leak for weeks.
 	cacheKiB = 256
@@ -95,10 +95,36 @@ func (s *Store) open(ctx context.Context) error {
 		return s.explain("open the database", err)
 	}
 	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	if err := s.openReaders(ctx); err != nil {
+		return err
+	}
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
 	return s.migrate(ctx)
+}
+
+// openReaders opens all connections that there will be: files that a host opens
+// at some later moment look like a leak.
+func (s *Store) openReaders(ctx context.Context) error {
+	var open []*sql.Conn
+	defer func() {
+		for _, c := range open {
+			_ = c.Close()
+		}
+	}()
+	for range readers {
+		c, err := s.read.Conn(ctx)
+		if err != nil {
+			return s.explain("open the database", err)
+		}
+		open = append(open, c)
+		if err := c.PingContext(ctx); err != nil {
+			return s.explain("open the database", err)
+		}
+	}
+	return nil
 }
 
 // source is the driver's address of the database. The path is escaped, since

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -83,6 +84,9 @@ func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
 	}
 	return h, nil
 }
+
+// Metrics implements Backend.
+func (l *Local) Metrics(w http.ResponseWriter, r *http.Request) { metrics(l.House).ServeHTTP(w, r) }
 
 // Trends implements Backend.
 func (l *Local) Trends(ctx context.Context) (Trends, error) {

@@ -101,6 +101,11 @@ func (c *Remote) Memory(ctx context.Context) (m Memory, err error) {
 	return m, c.call(ctx, http.MethodGet, "memory", nil, &m)
 }
 
+// Metrics implements Backend, which only a host itself can.
+func (c *Remote) Metrics(w http.ResponseWriter, _ *http.Request) {
+	http.Error(w, "ask the host itself", http.StatusNotImplemented)
+}
+
 // Trends implements Backend.
 func (c *Remote) Trends(ctx context.Context) (t Trends, err error) {
 	return t, c.call(ctx, http.MethodGet, "trends", nil, &t)

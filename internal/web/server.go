@@ -69,6 +69,7 @@ func handler(b Backend) http.Handler {
 		}
 		return h, err
 	}))
+	mux.HandleFunc("GET /metrics", b.Metrics)
 	mux.HandleFunc("GET /api/v1/health", answer(func(r *http.Request) (any, error) {
 		return b.Health(r.Context(), r.URL.Query().Get("now") == "true")
 	}))

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
@@ -151,6 +152,8 @@ type Backend interface {
 	Health(ctx context.Context, now bool) (Health, error)
 	// Alive fails when a main loop of the host hangs.
 	Alive(context.Context) error
+	// Metrics writes them in Prometheus' text format.
+	Metrics(http.ResponseWriter, *http.Request)
 	Apps(context.Context) ([]App, error)
 	AddApp(context.Context, config.App) (App, error)
 	UpdateApp(ctx context.Context, slug string, app config.App) (App, error)

@@ -14,7 +14,7 @@ var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
-		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/manual", "internal/media",
+		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/web", "internal/wolflog", "moonlight",
 	},
@@ -66,6 +66,8 @@ var rooms = map[string][]string{
 	// The ground.
 	"internal/appscan":   {"internal/config"},
 	"internal/wolflog":   {"internal/evidence"},
+	"internal/logsource": {"internal/engine", "internal/evidence"},
+	"internal/engine":    {"internal/evidence"},
 	"internal/store":     {"internal/evidence"},
 	"internal/config":    {"internal/evidence"},
 	"internal/process":   {"internal/evidence", "internal/ipc"},
@@ -92,6 +94,7 @@ var rooms = map[string][]string{
 var foreign = map[string][]string{
 	"github.com/ebitengine/purego": {"internal/media/worker", "cmd/kennel-media"},
 	"github.com/jfreymuth/pulse":   {"internal/pulse"},
+	"github.com/moby/moby":         {"internal/engine"},
 	"modernc.org/sqlite":           {"internal/store"},
 	"github.com/pelletier/go-toml": {"internal/config", "internal/guard"},
 	"github.com/spf13/cobra":       {"cmd/kennel", "internal/manual"},

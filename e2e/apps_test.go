@@ -293,7 +293,7 @@ func TestSway(t *testing.T) {
 
 func TestWestonTerminal(t *testing.T) {
 	needs(t, "weston-terminal")
-	script := "printf '#!/bin/sh\n%s\n' \"$0\" >\"$XDG_RUNTIME_DIR/painter\"; chmod +x \"$XDG_RUNTIME_DIR/painter\"; exec weston-terminal --maximized --shell=\"$XDG_RUNTIME_DIR/painter\""
+	script := "printf '#!/bin/sh\n%s\n' \"$0\" >\"$XDG_RUNTIME_DIR/painter\"; chmod +x \"$XDG_RUNTIME_DIR/painter\"; exec weston-terminal --fullscreen --shell=\"$XDG_RUNTIME_DIR/painter\""
 	flyTwice(t, appConfig("Weston terminal", nil, "sh", "-c", script, painter), "Weston terminal", func(f *flight) {
 		paintsAtKeys(f)
 		f.must(f.p.Type("n"))

@@ -23,6 +23,17 @@ func anywhere(text string) tour {
 	return tour{types, types}
 }
 
+// at is a tour that clicks at a pixel first.
+func at(x, y int, text string) tour {
+	types := func(f *flight) {
+		f.lit()
+		f.must(f.p.Click(x, y))
+		f.settles()
+		f.types(text, 0, 0, 1000, 1000)
+	}
+	return tour{types, types}
+}
+
 // lit waits until the app has drawn something bright, and more of it.
 func (f *flight) lit() {
 	f.t.Helper()
@@ -59,8 +70,8 @@ var tours = map[string]tour{
 	"Sway":            anywhere("echo of typing"),
 	"Weston terminal": anywhere("echo of typing"),
 	"xterm":           anywhere("echo of typing"),
-	"Chromium":        anywhere("about:version"),
-	"Firefox":         anywhere("about:support"),
+	"Chromium":        at(400, 60, "about:version"),
+	"Firefox":         at(400, 65, "about:support"),
 	"mpv":             anywhere("I"),
 	"Weston": {func(f *flight) {
 		f.lit()
@@ -71,10 +82,10 @@ var tours = map[string]tour{
 	"glmark2": {moves, moves},
 	"GTK demo": {func(f *flight) {
 		f.lit()
-		f.changes("a click on the list shows another demo", 5000, 300, 50, 1000, 1000, func() error { return f.p.Click(120, 130) })
+		f.changes("a click on the list shows another demo", 5000, 300, 50, 1000, 1000, func() error { return f.p.Click(100, 105) })
 	}, func(f *flight) {
 		f.lit()
-		f.changes("a click on the list shows another demo", 2000, 300, 50, 1000, 1000, func() error { return f.p.Click(120, 230) })
+		f.changes("a click on the list shows another demo", 2000, 300, 50, 1000, 1000, func() error { return f.p.Click(100, 140) })
 	}},
 }
 

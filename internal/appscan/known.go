@@ -14,8 +14,10 @@ type recipe struct {
 }
 
 // Sway takes the system's configuration, whose terminal is foot, and opens one.
-// It draws by itself: a session has no GPU of its own to draw with.
-const swayScript = `printf 'include /etc/sway/config\nexec foot\n' >"$XDG_RUNTIME_DIR/sway.conf"
+// The wallpaper of that configuration is in a package of its own, without which
+// sway shows an error. It draws by itself: a session has no GPU to draw with.
+const swayScript = `sed '/^output .* bg /d' /etc/sway/config >"$XDG_RUNTIME_DIR/sway.conf"
+echo exec foot >>"$XDG_RUNTIME_DIR/sway.conf"
 exec sway --config "$XDG_RUNTIME_DIR/sway.conf"`
 
 // An X server of the session's own, which fills the picture, and a program in
@@ -47,7 +49,7 @@ var known = []recipe{
 	{title: "Foot", needs: []string{"foot"}, args: []string{"foot"}, covers: []string{"footclient"}},
 	{title: "Sway", needs: []string{"sway", "foot"}, args: []string{"sh", "-c", swayScript}, env: []string{"WLR_RENDERER=pixman"}},
 	{title: "Weston", needs: []string{"weston"}, args: []string{"weston", "--backend=wayland-backend.so", "--use-pixman", "--fullscreen", "--idle-time=0"}},
-	{title: "Weston terminal", needs: []string{"weston-terminal"}, args: []string{"weston-terminal", "--maximized"}},
+	{title: "Weston terminal", needs: []string{"weston-terminal"}, args: []string{"weston-terminal", "--fullscreen"}},
 	chromium("Chromium", "chromium"),
 	chromium("Chromium", "chromium-browser"),
 	chromium("Google Chrome", "google-chrome"),

@@ -3,6 +3,7 @@ package compositor
 import (
 	"encoding/binary"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,33 @@ func TestWhatToolkitsLookFor(t *testing.T) {
 		if _, ok := c.globals[name]; !ok {
 			t.Errorf("%s is not offered", name)
 		}
+	}
+}
+
+func TestFullScreenIsForThoseWhoAsk(t *testing.T) {
+	s := startSession(t, 64, 48)
+	c := s.dial()
+	w := c.openFilled(0xff0000ff)
+	s.sink.until("window", func() bool { return s.sink.at(50, 40) == 0xff0000ff })
+	c.must(w.toplevel, 0) // it is active now
+	c.send(w.toplevel, 11, 0)
+	const maximized, fullscreen, activated = 1, 2, 4
+	states := func() (states []uint32) {
+		e := c.must(w.toplevel, 0)
+		if e.word(0) != 64 || e.word(1) != 48 {
+			t.Errorf("configured to %v", e.body)
+		}
+		for i := range e.word(2) / 4 {
+			states = append(states, e.word(3+int(i)))
+		}
+		return states
+	}
+	if got := states(); !slices.Equal(got, []uint32{maximized, fullscreen, activated}) {
+		t.Errorf("asked for the full screen: states %v", got)
+	}
+	c.send(w.toplevel, 12)
+	if got := states(); !slices.Equal(got, []uint32{maximized, activated}) {
+		t.Errorf("asked for less: states %v", got)
 	}
 }
 

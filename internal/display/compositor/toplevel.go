@@ -13,7 +13,9 @@ import (
 const maxTitle = 1024
 
 // toplevel is an xdg_toplevel. The display is a kiosk: a window without
-// parent fills the output, one with a parent floats at its own size.
+// parent fills the output, one with a parent floats at its own size. It is told
+// to be maximized, and full screen only when it asks for that: browsers hide
+// their address bar then, and toolkits their menus.
 type toplevel struct {
 	xdg       *xdgSurface
 	res       *wlserver.XdgToplevel
@@ -21,6 +23,7 @@ type toplevel struct {
 	title     string
 	appID     string
 	active    bool
+	full      bool // wants the full screen
 	min, max  [2]int32
 	newMin    [2]int32
 	newMax    [2]int32
@@ -110,7 +113,10 @@ func (t *toplevel) configureTo(w, h int32) {
 	}
 	states := make([]wlserver.XdgToplevelState, 0, 4)
 	if t.parent == nil {
-		states = append(states, wlserver.XdgToplevelStateMaximized, wlserver.XdgToplevelStateFullscreen)
+		states = append(states, wlserver.XdgToplevelStateMaximized)
+	}
+	if t.parent == nil && t.full {
+		states = append(states, wlserver.XdgToplevelStateFullscreen)
 	}
 	if t.active {
 		states = append(states, wlserver.XdgToplevelStateActivated)
@@ -292,18 +298,25 @@ func (t *toplevel) SetMinSize(r *wlserver.XdgToplevel, w, h int32) {
 	t.newMin = [2]int32{w, h}
 }
 
-// SetMaximized implements xdg_toplevel.set_maximized; as for the requests
-// below, a kiosk answers with the state that is.
+// SetMaximized implements xdg_toplevel.set_maximized; a kiosk answers with the
+// state that is.
 func (t *toplevel) SetMaximized(*wlserver.XdgToplevel) { t.configure() }
 
 // UnsetMaximized implements xdg_toplevel.unset_maximized.
 func (t *toplevel) UnsetMaximized(*wlserver.XdgToplevel) { t.configure() }
 
-// SetFullscreen implements xdg_toplevel.set_fullscreen.
-func (t *toplevel) SetFullscreen(*wlserver.XdgToplevel, *wlserver.WlOutput) { t.configure() }
+// SetFullscreen implements xdg_toplevel.set_fullscreen: the size is the same,
+// what the window shows of itself is not.
+func (t *toplevel) SetFullscreen(*wlserver.XdgToplevel, *wlserver.WlOutput) {
+	t.full = true
+	t.configure()
+}
 
 // UnsetFullscreen implements xdg_toplevel.unset_fullscreen.
-func (t *toplevel) UnsetFullscreen(*wlserver.XdgToplevel) { t.configure() }
+func (t *toplevel) UnsetFullscreen(*wlserver.XdgToplevel) {
+	t.full = false
+	t.configure()
+}
 
 // SetMinimized implements xdg_toplevel.set_minimized.
 func (t *toplevel) SetMinimized(*wlserver.XdgToplevel) {}

@@ -79,13 +79,13 @@ func TestGlmark2(t *testing.T) {
 func TestGTK4(t *testing.T) {
 	heavy(t, "gtk4-widget-factory")
 	flyTwice(t, appConfig("GTK4", []string{"GSK_RENDERER=cairo"}, "gtk4-widget-factory"), "GTK4", func(f *flight) {
-		f.shows("the window", white, 300, 800, 450, 950)
-		f.types("kennel", 10, 18, 300, 55)
-		f.changes("a click on a tab shows another photograph", 10_000, 20, 830, 250, 960, func() error { return f.p.Click(127, 577) })
+		f.shows("the window", white, 300, 870, 450, 980)
+		f.types("kennel", 10, 83, 300, 121)
+		f.changes("a click on a tab shows another photograph", 10_000, 20, 895, 250, 1000, func() error { return f.p.Click(127, 624) })
 	}, func(f *flight) {
-		f.changes("a click on a switch", 300, 500, 500, 700, 850, func() error { return f.p.Click(504, 419) })
-		f.must(f.p.Click(340, 203))
-		f.types("stream", 10, 350, 300, 400)
+		f.changes("a click on a switch", 300, 500, 787, 700, 937, func() error { return f.p.Click(504, 466) })
+		f.must(f.p.Click(340, 250))
+		f.types("stream", 10, 437, 300, 487)
 	})
 }
 

@@ -59,7 +59,7 @@ fuzz: ## every fuzz target in turn, FUZZTIME each
 apps: ## stream the heavy apps, such as Chromium, and look at their pictures
 	@scripts/deps apps
 	@$(MAKE) --no-print-directory build
-	KENNEL_APPS=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 20m -v -run 'Chromium|MPV|Glmark|GTK|Xwayland' ./e2e
+	KENNEL_APPS=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 20m -v -run 'Chromium|MPV|Glmark|GTK|Xwayland|Discovered' ./e2e
 
 soak: ## the long end-to-end tests
 	@scripts/deps test

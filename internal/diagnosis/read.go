@@ -29,7 +29,6 @@ type reader struct {
 	dater   wolflog.Dater
 	file    string
 	session int // index of the live one, -1 for none
-	cancel  bool
 }
 
 // signOf is what a literal is: a sign of a fault, or a mark.

@@ -10,7 +10,6 @@ type Dater struct {
 	day      time.Time     // midnight of the present day
 	previous time.Duration // time of day of the newest Wolf line
 	start    time.Time     // of the process, from a GStreamer line near a dated one
-	offset   time.Duration // of local time from UTC
 	dated    bool          // day is a real date
 	base     time.Time     // what day 0 really is
 }

@@ -114,7 +114,7 @@ func TestDiscoveredApps(t *testing.T) {
 	}
 	for title, tour := range tours {
 		if !found[title] {
-			if os.Getenv("CI") != "" {
+			if os.Getenv("CI") != "" && title != "Firefox" { // which scripts/deps does not install
 				t.Errorf("%s was not found", title)
 			}
 			continue

@@ -70,7 +70,7 @@ func TestGlmark2(t *testing.T) {
 		for range 5 {
 			f.changes("it still moves", 300, 0, 0, 1000, 1000, nil)
 		}
-		f.png("2")
+		f.png("resized")
 		f.must(f.p.Keys(escape))
 		f.card("a key ends it")
 	})

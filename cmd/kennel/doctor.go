@@ -1,20 +1,17 @@
 package main
 
 import (
-	"compress/gzip"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
+	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"github.com/kennel-stream/kennel/internal/diagnosis"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/logsource"
 )
 
 // Exit statuses of the doctor.
@@ -30,7 +27,10 @@ type verdictError int
 
 func (e verdictError) Error() string { return fmt.Sprintf("verdict %d", int(e)) }
 
-type doctorFlags struct{ format, faults string }
+type doctorFlags struct {
+	format, faults, container string
+	docker                    bool
+}
 
 func newDoctor() *cobra.Command {
 	var f doctorFlags
@@ -43,17 +43,20 @@ prefixes of Docker, Compose or a journal; - is the standard input.
 The exit status is 0 when nothing is wrong, 1 when a fault was found, 2 when
 the input cannot be used, and 3 when more than one cause fits.`,
 		Example: `  kennel doctor wolf.log
+  kennel doctor --docker
   docker logs wolf 2>&1 | kennel doctor -
   kennel doctor --format json wolf.log.gz`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && !f.docker && f.container == "" {
 				return cmd.Help()
 			}
 			return runDoctor(cmd, args, f)
 		},
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown or json")
+	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of the container that runs Wolf")
+	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
 	cmd.AddCommand(newDoctorCompare(&f), newDoctorFaults(&f), newDoctorExplain(&f))
 	return cmd
@@ -78,7 +81,7 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	d, err := diagnose(cmd.Context(), catalogue, args, cmd.InOrStdin())
+	d, err := diagnose(cmd, catalogue, logsource.Options{Docker: f.docker || f.container != "", Container: f.container}, args)
 	if err != nil {
 		return err
 	}
@@ -101,21 +104,28 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	return nil
 }
 
-func diagnose(ctx context.Context, c *diagnosis.Catalogue, args []string, stdin io.Reader) (*diagnosis.Diagnosis, error) {
-	files, err := expand(args)
+// diagnose reads logs and finds the cause. What could be read in part only is
+// told on the standard error.
+func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, args []string) (*diagnosis.Diagnosis, error) {
+	o.Stdin = cmd.InOrStdin()
+	bar := progressBar{w: cmd.ErrOrStderr(), began: time.Now()}
+	if isTerminal(cmd.ErrOrStderr()) {
+		o.Progress = bar.show
+	}
+	logs, err := logsource.Open(cmd.Context(), o, args...)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = logs.Close() }()
 	var sources []diagnosis.Source
-	for _, name := range files {
-		r, done, err := openLog(name, stdin)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-		sources = append(sources, diagnosis.Source{Name: name, Reader: r})
+	for _, s := range logs.Sources {
+		sources = append(sources, diagnosis.Source{Name: s.Name, Reader: s.Reader})
 	}
-	l, err := c.Read(ctx, sources...)
+	l, err := c.Read(cmd.Context(), sources...)
+	bar.end()
+	for _, warning := range logs.Warnings() {
+		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kennel: "+warning)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -125,62 +135,31 @@ func diagnose(ctx context.Context, c *diagnosis.Catalogue, args []string, stdin 
 	return c.Diagnose(l), nil
 }
 
-// expand resolves patterns that a shell did not.
-func expand(args []string) (files []string, err error) {
-	for _, arg := range args {
-		matches, err := filepath.Glob(arg)
-		if err != nil || len(matches) == 0 {
-			matches = []string{arg}
-		}
-		files = append(files, matches...)
-	}
-	return files, nil
+// progressBar tells how far a long reading is.
+type progressBar struct {
+	w           io.Writer
+	began, last time.Time
+	shown       bool
 }
 
-// openLog opens a file, which may be compressed. The caller calls done.
-func openLog(name string, stdin io.Reader) (r io.Reader, done func(), err error) {
-	if name == "-" {
-		return decompress(name, stdin, func() {})
+// show is called by whoever reads.
+func (b *progressBar) show(done, total int64) {
+	now := time.Now()
+	if now.Sub(b.began) < time.Second || now.Sub(b.last) < 200*time.Millisecond {
+		return
 	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, nil, evidence.Errorf(evidence.Invalid, "open the log: %w", err)
+	b.last, b.shown = now, true
+	if total > 0 {
+		_, _ = fmt.Fprintf(b.w, "\rread %d of %d MiB, %d %%  ", done>>20, total>>20, 100*done/total)
+		return
 	}
-	closeFile := func() { _ = file.Close() }
-	info, err := file.Stat()
-	if err == nil && info.IsDir() {
-		closeFile()
-		return nil, nil, evidence.Errorf(evidence.Invalid, "%s is a directory: name the logs in it, as in %s", name, filepath.Join(name, "*.log"))
-	}
-	return decompress(name, file, closeFile)
+	_, _ = fmt.Fprintf(b.w, "\rread %d MiB  ", done>>20)
 }
 
-// decompress looks at the first bytes.
-func decompress(name string, from io.Reader, done func()) (io.Reader, func(), error) {
-	head := make([]byte, 4)
-	n, err := io.ReadFull(from, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		done()
-		return nil, nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
+func (b *progressBar) end() {
+	if b.shown {
+		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
 	}
-	whole := io.MultiReader(strings.NewReader(string(head[:n])), from)
-	switch {
-	case n >= 2 && head[0] == 0x1f && head[1] == 0x8b:
-		z, err := gzip.NewReader(whole)
-		if err != nil {
-			done()
-			return nil, nil, evidence.Errorf(evidence.Invalid, "read %s: it begins as gzip, but is not: %w", name, err)
-		}
-		return z, done, nil
-	case n == 4 && string(head) == "\x28\xb5\x2f\xfd":
-		z, err := zstd.NewReader(whole, zstd.WithDecoderMaxMemory(128<<20))
-		if err != nil {
-			done()
-			return nil, nil, evidence.Errorf(evidence.Invalid, "read %s: it begins as zstd, but is not: %w", name, err)
-		}
-		return z, func() { z.Close(); done() }, nil
-	}
-	return whole, done, nil
 }
 
 func newDoctorFaults(f *doctorFlags) *cobra.Command {

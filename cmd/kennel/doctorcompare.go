@@ -7,6 +7,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/diagnosis"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/logsource"
 )
 
 func newDoctorCompare(f *doctorFlags) *cobra.Command {
@@ -33,7 +34,7 @@ one before it.`,
 			}
 			var both []*diagnosis.Diagnosis
 			for _, name := range args {
-				d, err := diagnose(cmd.Context(), catalogue, []string{name}, cmd.InOrStdin())
+				d, err := diagnose(cmd, catalogue, logsource.Options{}, []string{name})
 				if err != nil {
 					return err
 				}

@@ -57,6 +57,14 @@ func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
 	return r.log, nil
 }
 
+// Literals are all that a reader looks for: signs of faults, and marks of the
+// normal course of things.
+func (c *Catalogue) Literals() []string {
+	r := &reader{c: c}
+	r.prepare()
+	return r.matcher.Literals()
+}
+
 func (r *reader) prepare() {
 	var literals []string
 	for i := range r.c.faults {

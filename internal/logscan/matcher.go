@@ -11,7 +11,7 @@ const (
 	block = 4
 	// shortest is the length from which a literal takes part in the big step;
 	// those below it are looked for one by one, or they would slow all down.
-	shortest = 8
+	shortest = 6
 	// tableBits is the size of the tables; the first must stay in the fastest
 	// cache.
 	tableBits = 15
@@ -35,7 +35,7 @@ type anchored struct{ sign, at int }
 
 // NewMatcher makes a matcher of literals, which are found as they are written,
 // upper and lower case apart. One that is empty or holds a line's end is never
-// found. Of those with 8 bytes or more the shortest decides how fast all are;
+// found. Of those with 6 bytes or more the shortest decides how fast all are;
 // each that is shorter costs a pass of its own.
 func NewMatcher(literals []string) *Matcher {
 	m := &Matcher{lists: [][]anchored{nil}}

@@ -1,0 +1,129 @@
+package logscan_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kennel-stream/kennel/internal/diagnosis"
+	"github.com/kennel-stream/kennel/internal/logscan"
+	"github.com/kennel-stream/kennel/internal/logscan/loggen"
+)
+
+// benchSize is enough to be no part of a processor's caches.
+const benchSize = 64 << 20
+
+// kinds of logs to measure with.
+var kinds = map[string]loggen.Options{
+	"debug": {Debug: true},
+	"info":  {},
+	"dense": {Debug: true, Dense: true},
+}
+
+// bigLog returns a log and its lines.
+func bigLog(b *testing.B, kind string) ([]byte, int) {
+	o := kinds[kind]
+	o.Size, o.Seed = benchSize, 1
+	var out bytes.Buffer
+	out.Grow(benchSize + 8<<20)
+	if err := loggen.Write(&out, o); err != nil {
+		b.Fatal(err)
+	}
+	return out.Bytes(), bytes.Count(out.Bytes(), []byte("\n"))
+}
+
+// signs are all literals that the doctor looks for.
+func signs(b *testing.B) []string {
+	c, err := diagnosis.Load(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c.Literals()
+}
+
+// BenchmarkScan finds all signs of the catalogue; run it with -cpu 1,2.
+func BenchmarkScan(b *testing.B) {
+	for _, kind := range []string{"debug", "info", "dense"} {
+		text, lines := bigLog(b, kind)
+		m := logscan.NewMatcher(signs(b))
+		b.Run(kind, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			var hits int64
+			for b.Loop() {
+				stats, err := m.Scan(b.Context(), bytes.NewReader(text), func(logscan.Line) error { return nil })
+				if err != nil || stats.Lines != int64(lines) {
+					b.Fatal(err, stats, lines)
+				}
+				hits = stats.Hits
+			}
+			b.ReportMetric(100*float64(hits)/float64(lines), "%hit")
+			if kind != "dense" && hits*100 > int64(lines) {
+				b.Errorf("%d of %d lines are hit: this log is not realistic", hits, lines)
+			}
+		})
+	}
+}
+
+// BenchmarkDoctor reads a file as the doctor does, up to the diagnosis.
+func BenchmarkDoctor(b *testing.B) {
+	for _, kind := range []string{"debug", "info", "dense"} {
+		text, _ := bigLog(b, kind)
+		c, err := diagnosis.Load(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		path := filepath.Join(b.TempDir(), "wolf.log")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(kind, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				file, err := os.Open(path)
+				if err != nil {
+					b.Fatal(err)
+				}
+				l, err := c.Read(b.Context(), diagnosis.Source{Name: path, Reader: file})
+				if err != nil {
+					b.Fatal(err)
+				}
+				c.Diagnose(l)
+				_ = file.Close()
+			}
+		})
+	}
+}
+
+// BenchmarkRipgrep counts the same literals in the same logs, to compare with.
+func BenchmarkRipgrep(b *testing.B) {
+	rg, err := exec.LookPath("rg")
+	if err != nil {
+		b.Skip("NOT COMPARED: ripgrep is not installed (apt install ripgrep)")
+	}
+	dir := b.TempDir()
+	patterns := filepath.Join(dir, "patterns")
+	if err := os.WriteFile(patterns, []byte(strings.Join(signs(b), "\n")+"\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for _, kind := range []string{"debug", "info", "dense"} {
+		text, _ := bigLog(b, kind)
+		path := filepath.Join(dir, kind)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(kind, func(b *testing.B) {
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				c := exec.CommandContext(b.Context(), rg, "--count-matches", "--no-config", "-F", "-f", patterns, path)
+				c.Stdout = io.Discard
+				if err := c.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,11 +55,11 @@ the input cannot be used, and 3 when more than one cause fits.`,
 			return runDoctor(cmd, args, f)
 		},
 	}
-	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown or json")
+	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown, json or html")
 	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of the container that runs Wolf")
 	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
-	cmd.AddCommand(newDoctorCompare(&f), newDoctorFaults(&f), newDoctorExplain(&f))
+	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f))
 	return cmd
 }
 
@@ -74,8 +75,8 @@ func loadCatalogue(f *doctorFlags) (*diagnosis.Catalogue, error) {
 }
 
 func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
-	if f.format != "text" && f.format != "markdown" && f.format != "json" {
-		return evidence.Errorf(evidence.Invalid, "--format %s: use text, markdown or json", f.format)
+	if !slices.Contains([]string{"text", "markdown", "json", "html"}, f.format) {
+		return evidence.Errorf(evidence.Invalid, "--format %s: use text, markdown, json or html", f.format)
 	}
 	catalogue, err := loadCatalogue(&f)
 	if err != nil {
@@ -88,6 +89,8 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	switch f.format {
 	case "json":
 		err = printJSON(cmd.OutOrStdout(), d)
+	case "html":
+		err = d.WriteHTML(cmd.OutOrStdout())
 	case "markdown":
 		err = d.WriteMarkdown(cmd.OutOrStdout())
 	default:

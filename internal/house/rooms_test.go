@@ -51,7 +51,7 @@ var rooms = map[string][]string{
 		"internal/app", "internal/barcode", "internal/card", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
 		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
-	"internal/diagnosis": {"internal/evidence", "internal/logscan", "internal/store", "internal/wolflog"},
+	"internal/diagnosis": {"internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
 	"internal/display":   {"internal/card", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
 	"internal/display/compositor": {
 		"internal/card", "internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/kennel-stream/kennel/internal/logsource"
+)
+
+func newDoctorTrend(f *doctorFlags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "trend FILE...", Short: "Say how a host wore over many sessions", Args: cobra.MinimumNArgs(1),
+		Long: "Say how a host wore over many sessions: at which session of each life of the\n" +
+			"process the first fault came, how long until its restart, how its counters\n" +
+			"grew, and when the next fault is to be expected.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			catalogue, err := loadCatalogue(f)
+			if err != nil {
+				return err
+			}
+			d, err := diagnose(cmd, catalogue, logsource.Options{}, args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), d.Trend())
+			}
+			return d.Trend().WriteText(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}

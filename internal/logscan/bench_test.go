@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kennel-stream/kennel/internal/diagnosis"
 	"github.com/kennel-stream/kennel/internal/logscan"
@@ -37,12 +40,24 @@ func bigLog(b *testing.B, kind string) ([]byte, int) {
 }
 
 // signs are all literals that the doctor looks for.
-func signs(b *testing.B) []string {
+func signs(b testing.TB) []string {
 	c, err := diagnosis.Load(nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return c.Literals()
+}
+
+// perCPU reports the speed by the processor time that was used, which a machine
+// that does other things as well changes less than the time that passes.
+func perCPU(b *testing.B, size int) (report func()) {
+	used := func() time.Duration {
+		var u unix.Rusage
+		_ = unix.Getrusage(unix.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	before := used()
+	return func() { b.ReportMetric(float64(b.N)*float64(size)/1e6/(used()-before).Seconds(), "MB/cpu-s") }
 }
 
 // BenchmarkScan finds all signs of the catalogue; run it with -cpu 1,2.
@@ -53,6 +68,7 @@ func BenchmarkScan(b *testing.B) {
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			var hits int64
+			defer perCPU(b, len(text))()
 			for b.Loop() {
 				stats, err := m.Scan(b.Context(), bytes.NewReader(text), func(logscan.Line) error { return nil })
 				if err != nil || stats.Lines != int64(lines) {
@@ -82,6 +98,7 @@ func BenchmarkDoctor(b *testing.B) {
 		}
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
+			defer perCPU(b, len(text))()
 			for b.Loop() {
 				file, err := os.Open(path)
 				if err != nil {
@@ -117,12 +134,17 @@ func BenchmarkRipgrep(b *testing.B) {
 		}
 		b.Run(kind, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
+			var used time.Duration
+			n := 0
+			defer func() { b.ReportMetric(float64(n)*float64(len(text))/1e6/used.Seconds(), "MB/cpu-s") }()
 			for b.Loop() {
 				c := exec.CommandContext(b.Context(), rg, "--count-matches", "--no-config", "-F", "-f", patterns, path)
 				c.Stdout = io.Discard
 				if err := c.Run(); err != nil {
 					b.Fatal(err)
 				}
+				used += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
+				n++
 			}
 		})
 	}

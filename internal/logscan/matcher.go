@@ -119,27 +119,95 @@ func rarest(literal []byte, window int) (at int) {
 	return at
 }
 
-// windows calls f for each literal in text, with where in text its window is;
-// those calls are in ascending order of lines. Short literals are left out.
-func (m *Matcher) windows(text []byte, f func(sign, pos int)) {
+// lanes is how many places of a text are searched at the same time: each step
+// waits for memory twice, and four that do not depend on each other wait
+// together.
+const lanes = 4
+
+// stops are where the search came to the last block of a window, of each lane.
+type stops [lanes][]int32
+
+// windows calls f for each literal in text, with where in text it begins; those
+// calls are in ascending order of lines. Short literals are left out. The text
+// is shorter than 2 GiB.
+func (m *Matcher) windows(text []byte, at *stops, f func(sign, pos int)) {
 	if m.window == 0 {
 		return
 	}
-	for at := m.window - block; at+block <= len(text); {
-		h := hash(binary.LittleEndian.Uint32(text[at:]))
-		if s := m.shift[h]; s != 0 {
-			at += int(s)
-			continue
-		}
-		pos := at + block - m.window
-		for _, a := range m.lists[m.bucket[h]] {
-			l := m.literals[a.sign]
-			if begin := pos - a.at; begin >= 0 && len(text)-begin >= len(l) && string(text[begin:begin+len(l)]) == string(l) {
-				f(a.sign, begin)
+	m.seek(text, at)
+	for lane := range at {
+		for _, stop := range at[lane] {
+			pos := int(stop) + block - m.window
+			for _, a := range m.lists[m.bucket[hash(binary.LittleEndian.Uint32(text[stop:]))]] {
+				l := m.literals[a.sign]
+				if begin := pos - a.at; begin >= 0 && len(text)-begin >= len(l) && string(text[begin:begin+len(l)]) == string(l) {
+					f(a.sign, begin)
+				}
 			}
 		}
-		at++
 	}
+}
+
+// seek fills in the stops of a text.
+func (m *Matcher) seek(text []byte, at *stops) {
+	first, end := m.window-block, len(text)-block+1
+	stripe := max(0, end-first) / lanes
+	var from, to [lanes]int
+	for lane := range lanes {
+		from[lane], to[lane] = first+lane*stripe, first+(lane+1)*stripe
+		at[lane] = at[lane][:0]
+	}
+	to[lanes-1] = end
+	far := m.window - block + 1
+	for {
+		rounds := (to[0] - from[0]) / far
+		for lane := 1; lane < lanes; lane++ {
+			rounds = min(rounds, (to[lane]-from[lane])/far)
+		}
+		if rounds < 4 {
+			break
+		}
+		m.together(text, at, &from, rounds)
+	}
+	for lane := range lanes {
+		for pos := from[lane]; pos < to[lane]; {
+			s := int(m.shift[hash(binary.LittleEndian.Uint32(text[pos:]))])
+			if s == 0 {
+				at[lane] = append(at[lane], int32(pos))
+				s = 1
+			}
+			pos += s
+		}
+	}
+}
+
+// together takes so many steps in all lanes; none reaches the end of its own.
+func (m *Matcher) together(text []byte, at *stops, from *[lanes]int, rounds int) {
+	a, b, c, d := from[0], from[1], from[2], from[3]
+	for range rounds {
+		i := int(m.shift[hash(binary.LittleEndian.Uint32(text[a:]))])
+		j := int(m.shift[hash(binary.LittleEndian.Uint32(text[b:]))])
+		k := int(m.shift[hash(binary.LittleEndian.Uint32(text[c:]))])
+		l := int(m.shift[hash(binary.LittleEndian.Uint32(text[d:]))])
+		if i == 0 {
+			at[0] = append(at[0], int32(a))
+			i = 1
+		}
+		if j == 0 {
+			at[1] = append(at[1], int32(b))
+			j = 1
+		}
+		if k == 0 {
+			at[2] = append(at[2], int32(c))
+			k = 1
+		}
+		if l == 0 {
+			at[3] = append(at[3], int32(d))
+			l = 1
+		}
+		a, b, c, d = a+i, b+j, c+k, d+l
+	}
+	*from = [lanes]int{a, b, c, d}
 }
 
 // shorts calls f for each short literal in text, one literal after the other.

@@ -13,6 +13,7 @@ type searcher struct {
 	m     *Matcher
 	seg   *segment
 	found []found
+	stops stops
 	// Of each literal: the end of the line that it was found in last, so that a
 	// line that is full of it counts it once.
 	told []int
@@ -33,7 +34,7 @@ func (s *searcher) search(seg *segment) {
 		s.told[i] = -1
 	}
 	text := seg.buf[:seg.limit]
-	s.m.windows(text, s.note)
+	s.m.windows(text, &s.stops, s.note)
 	if len(s.m.short) > 0 {
 		s.m.shorts(text, s.note)
 		slices.SortFunc(s.found, func(a, b found) int { return cmp.Compare(a.pos, b.pos) })

@@ -44,6 +44,10 @@ func TestBudgets(t *testing.T) {
 			var refusals []error
 			for i := range 8 {
 				all.Go(func() {
+					// As the API does, while others are being launched.
+					for _, other := range h.Sessions() {
+						_, _ = other.Processes(), other.State()
+					}
 					s, err := h.Launch(t.Context(), request(fmt.Sprint("client-", i), demo()))
 					mu.Lock()
 					defer mu.Unlock()

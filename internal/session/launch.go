@@ -97,7 +97,11 @@ func (s *Session) settle() (err error) {
 	if err := s.takeUser(); err != nil {
 		return err
 	}
-	if s.group, err = h.groups.Create(s.id); err != nil {
+	group, err := h.groups.Create(s.id)
+	s.mu.Lock()
+	s.group = group // others list the session's processes meanwhile
+	s.mu.Unlock()
+	if err != nil {
 		return evidence.Errorf(evidence.Unavailable, "start session: %w", err).WithFault(evidence.FaultRuntimeDir)
 	}
 	// The last twelve digits are random, and short enough for a socket's path.

@@ -183,7 +183,10 @@ func (s *Session) OutputTail(name string) []string { return s.output.Tail(name) 
 
 // Processes lists the pids of the session's live processes.
 func (s *Session) Processes() []int {
-	pids, err := s.group.PIDs()
+	s.mu.Lock()
+	group := s.group
+	s.mu.Unlock()
+	pids, err := group.PIDs()
 	if err != nil {
 		return nil
 	}

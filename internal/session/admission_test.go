@@ -20,7 +20,7 @@ func TestBudgets(t *testing.T) {
 	o.Limits.Sessions = 0
 	h := open(t, o)
 	defer h.watchGPUs()()
-	free := meter.Live.FreeMemory()
+	machine := meter.Live.AllMemory()
 	for name, tt := range map[string]struct {
 		limit func(*Limits)
 		fits  int
@@ -28,7 +28,7 @@ func TestBudgets(t *testing.T) {
 	}{
 		"cores":        {func(l *Limits) { l.Cores = 2.5 }, 2, "processors have enough to do with 2 sessions"},
 		"first of all": {func(l *Limits) { l.Cores = 0.1 }, 1, "processors have enough to do with 1 session."},
-		"memory":       {func(l *Limits) { l.MemoryReserve = free.N - 3*firstEstimate - firstEstimate/2 }, 0, "memory is taken"},
+		"memory":       {func(l *Limits) { l.MemoryReserve = machine.N }, 0, "memory is taken"},
 		"gpu memory":   {func(l *Limits) { l.GPUMemoryReserve = 8 << 30 }, 0, "memory of its GPU is taken"},
 		"no limit":     {func(*Limits) {}, 8, ""},
 	} {
@@ -59,12 +59,11 @@ func TestBudgets(t *testing.T) {
 				})
 			}
 			all.Wait()
-			// What the machine has free is not ours alone.
-			if len(in) != tt.fits && (name != "memory" || len(in) > 4) {
+			if len(in) != tt.fits {
 				t.Errorf("%d sessions fit, want %d", len(in), tt.fits)
 			}
 			for _, err := range refusals {
-				if evidence.KindOf(err) != evidence.Full || !strings.Contains(err.Error(), "this host is full: ") || !strings.Contains(err.Error(), tt.words) && name != "memory" {
+				if evidence.KindOf(err) != evidence.Full || !strings.Contains(err.Error(), "this host is full: ") || !strings.Contains(err.Error(), tt.words) {
 					t.Errorf("refusal %v", err)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxEntry bounds how much of a desktop entry is read; those with many
@@ -19,7 +20,11 @@ type entry struct {
 	onlyShowIn                     bool
 }
 
-var errNoEntry = errors.New("there is no group [Desktop Entry]")
+// Why a file is no desktop entry.
+var (
+	errNoEntry = errors.New("there is no group [Desktop Entry]")
+	errNoUTF8  = errors.New("its name or command is not UTF-8")
+)
 
 // parseEntry reads a desktop entry (Desktop Entry Specification, "Basic format
 // of the file"). Lines that are none of the format are passed over, as others do.
@@ -49,6 +54,9 @@ func parseEntry(r io.Reader) (entry, error) {
 	}
 	if !seen {
 		return entry{}, errNoEntry
+	}
+	if !utf8.ValidString(e.name) || !utf8.ValidString(e.exec) || !utf8.ValidString(e.dir) {
+		return entry{}, errNoUTF8
 	}
 	return e, nil
 }

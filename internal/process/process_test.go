@@ -127,6 +127,29 @@ func TestByDescriptorAsAnotherUser(t *testing.T) {
 	}
 }
 
+// TestByDescriptorBesideHighFiles: wherever the passed files lie, moving them
+// to their places in the child must not replace the program's descriptor.
+func TestByDescriptorBesideHighFiles(t *testing.T) {
+	s := newSpawner(t)
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	for least := 3; least < 140; least++ {
+		fd, err := unix.FcntlInt(null.Fd(), unix.F_DUPFD_CLOEXEC, least)
+		if err != nil {
+			t.Fatal(err)
+		}
+		high := os.NewFile(uintptr(fd), "high")
+		spec := Spec{Name: "true", Path: "/bin/true", Dir: "/", ByDescriptor: true, Files: []*os.File{null, high, null}}
+		if e := start(t, s, spec).Exit(); e.Code != 0 {
+			t.Errorf("with a file at descriptor %d: %v", fd, e)
+		}
+		high.Close()
+	}
+}
+
 func TestStopThenKill(t *testing.T) {
 	s := newSpawner(t)
 	r, w, _ := os.Pipe()

@@ -196,7 +196,7 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	defer leave()
-	path, closePath, err := spec.executable()
+	path, closePath, err := spec.executable(attr.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -214,8 +214,10 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 
 // executable returns the path to execute. Between fork and exec the child still
 // has the parent's descriptors, so an open file can be named by its number; it
-// must be one that the child's own files do not replace.
-func (spec *Spec) executable() (path string, done func(), err error) {
+// must be one that nothing replaces on the way: the child's files take the
+// lowest numbers, and while they are moved there, os.StartProcess uses those
+// above the highest of them.
+func (spec *Spec) executable(files []*os.File) (path string, done func(), err error) {
 	if !spec.ByDescriptor {
 		return spec.Path, func() {}, nil
 	}
@@ -224,7 +226,11 @@ func (spec *Spec) executable() (path string, done func(), err error) {
 		return "", nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	defer file.Close()
-	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 100+len(spec.Files))
+	least := len(files)
+	for _, f := range files {
+		least = max(least, int(f.Fd()))
+	}
+	fd, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, least+len(files)+8)
 	if err != nil {
 		return "", nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}

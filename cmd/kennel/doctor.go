@@ -59,7 +59,7 @@ the input cannot be used, and 3 when more than one cause fits.`,
 	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of the container that runs Wolf")
 	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
-	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f))
+	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorCheck())
 	return cmd
 }
 

@@ -16,7 +16,7 @@ var rooms = map[string][]string{
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
-		"internal/web", "internal/wolflog", "moonlight",
+		"internal/vitals", "internal/web", "internal/wolflog", "moonlight",
 	},
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
 	"e2e":              {"internal/demo"},
@@ -26,6 +26,7 @@ var rooms = map[string][]string{
 	"internal/checkup": {
 		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/process", "internal/sound",
 	},
+	"internal/vitals": {"internal/engine", "internal/logscan", "internal/process"},
 	"internal/bench": {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 
 	// The faces of the host, and the programs that look at it from outside.

@@ -1,0 +1,106 @@
+package vitals
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/engine"
+	"github.com/kennel-stream/kennel/internal/logscan"
+)
+
+const (
+	// lookBack is how many lines of the log's end are read.
+	lookBack = 5000
+	// loop is how many restarts are no accident.
+	loop = 3
+	// fresh is how short a time a container that restarts has run.
+	fresh = 10 * time.Minute
+)
+
+// lookEngine asks the container engine about Wolf, and reads the end of its log.
+func lookEngine(ctx context.Context, m *Machine) []Finding {
+	sockets := m.Sockets
+	if sockets == nil {
+		sockets = engine.Sockets(m.path(), m.env)
+	}
+	e, err := engine.Connect(ctx, sockets)
+	if err != nil {
+		return []Finding{
+			unknown("engine", "%v", err).cured("start it, or add this user to the group docker; Wolf cannot start apps without its socket"),
+			unknown("wolf", "no engine to ask about its container"),
+		}
+	}
+	defer func() { _ = e.Close() }()
+	all := []Finding{ok("engine", "answers at %s", e.Socket)}
+	c, err := e.Find(ctx, m.Container)
+	if err != nil {
+		return append(all, unknown("wolf", "%v", err))
+	}
+	d, err := e.Inspect(ctx, c)
+	if err != nil {
+		return append(all, unknown("wolf", "%v", err))
+	}
+	all = append(all, lookContainer(d), lookMemory(d))
+	return append(all, lookLog(ctx, e, d))
+}
+
+func lookContainer(d engine.Details) Finding {
+	age := time.Since(d.Started).Round(time.Second)
+	switch {
+	case d.OOMKilled:
+		return finding("wolf", Fault, "the kernel ended %s for want of memory", d.Name).cured("raise the container's limit, or find out what grows: kennel doctor trend")
+	case d.State == "restarting" || d.Restarts >= loop && age < fresh:
+		return finding("wolf", Fault, "%s is in a loop of crashes: %d restarts, the last %s ago", d.Name, d.Restarts, age).cured("kennel doctor --docker %s", d.Name)
+	case d.State != "running":
+		return finding("wolf", Fault, "%s is %s, exit status %d", d.Name, d.State, d.ExitCode).cured("docker start %s, then kennel doctor --docker %s", d.Name, d.Name)
+	case d.Restarts > 0:
+		return finding("wolf", Warning, "%s runs since %s, after %d restarts", d.Name, age, d.Restarts).cured("kennel doctor --docker %s", d.Name)
+	}
+	return ok("wolf", "%s runs since %s", d.Name, age)
+}
+
+func lookMemory(d engine.Details) Finding {
+	switch {
+	case !d.Measured:
+		return unknown("wolf memory", "the engine does not tell")
+	case d.Limit > 0 && d.Memory*100 > d.Limit*mostUsed:
+		return finding("wolf memory", Fault, "%d of %d MiB: it is about to be ended", d.Memory>>20, d.Limit>>20).cured("restart Wolf now, when nobody plays; then see kennel doctor trend")
+	}
+	return ok("wolf memory", "%d MiB", d.Memory>>20)
+}
+
+// troubles are words of GPUs in trouble; the doctor tells more about each.
+var troubles = []string{"GL_OUT_OF_MEMORY", "EGL_BAD_", "EGLImageCreationFailed", "CUDA_ERROR_", "Failed to create CUDA context", "NV_ENC_ERR_"}
+
+func lookLog(ctx context.Context, e *engine.Engine, d engine.Details) Finding {
+	r, err := e.Logs(ctx, d, engine.LogOptions{Tail: lookBack})
+	if err != nil {
+		return unknown("wolf log", "%v", err)
+	}
+	defer func() { _ = r.Close() }()
+	counts := make([]int, len(troubles))
+	stats, err := logscan.NewMatcher(troubles).Scan(ctx, r, func(l logscan.Line) error {
+		for _, sign := range l.Signs {
+			counts[sign]++
+		}
+		return nil
+	})
+	if err != nil {
+		return unknown("wolf log", "%v", err)
+	}
+	var list []string
+	for i, n := range counts {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%s %d times", troubles[i], n))
+		}
+	}
+	switch {
+	case len(list) > 0:
+		return finding("wolf log", Fault, "%s in the last %d lines", strings.Join(list, ", "), stats.Lines).cured("kennel doctor --docker %s tells the cause", d.Name)
+	case stats.Lines == 0:
+		return unknown("wolf log", "the engine has none: its driver may send logs elsewhere")
+	}
+	return ok("wolf log", "no GL, EGL or CUDA error in the last %d lines", stats.Lines)
+}

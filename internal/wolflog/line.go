@@ -67,12 +67,10 @@ type Line struct {
 }
 
 var (
-	ansi     = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]|\[\d{1,2}(?:;\d{1,2})*m`)
 	compose  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_.-]*)\s+\| ?(.*)$`)
 	dockerTS = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) (.*)$`)
 	journal  = regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [^ :]+\[\d+\]: (.*)$`)
 
-	wolfLine    = regexp.MustCompile(`^(\d\d):(\d\d):(\d\d)(\.\d{1,9})? (TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s*\| ?(.*)$`)
 	bareWolf    = regexp.MustCompile(`^(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s*\| ?(.*)$`)
 	tracingLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) +(TRACE|DEBUG|INFO|WARN|ERROR) (?:(?:[a-z_0-9]+(?:\{.*?\})?:)+ )?([a-z_0-9]+(?:::[a-z_0-9]+)*): ?(.*)$`)
 	gstLine     = regexp.MustCompile(`^(\d+):(\d\d):(\d\d)\.(\d{9})\s+(?:\d+\s+(?:0x[0-9a-f]+|\d+)\s+)?(ERROR|WARN|FIXME|INFO|DEBUG|LOG|TRACE|MEMDUMP)\s+([^\s:]+):?\s+(?:[\w./+-]+:\d+:[\w~:]*:(?:<([^>]+)>)?\s?)?(.*)$`)
@@ -88,7 +86,7 @@ var (
 // it never fails.
 func Parse(text string) Line {
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
-	text = strings.TrimRight(ansi.ReplaceAllString(text, ""), " \r\n\t")
+	text = strings.TrimRight(plain(text), " \r\n\t")
 	l := Line{}
 	text = l.strip(text)
 	for _, shape := range []func(string) bool{l.wolf, l.tracing, l.gst, l.glib, l.sway, l.others} {
@@ -100,8 +98,49 @@ func Parse(text string) Line {
 	return l
 }
 
+// plain takes colours off, also those of copies that have lost the escape.
+func plain(text string) string {
+	if !strings.Contains(text, "[") {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		begin := i
+		if text[i] == 0x1b {
+			begin++
+		}
+		if n := colour(text[begin:], begin > i); n > 0 {
+			i = begin + n
+			continue
+		}
+		b.WriteByte(text[i])
+		i++
+	}
+	return b.String()
+}
+
+// colour is the length of a control sequence without its escape, 0 for none.
+// One without an escape must set a colour to count.
+func colour(text string, escaped bool) int {
+	if len(text) < 3 || text[0] != '[' {
+		return 0
+	}
+	i := 1
+	for i < len(text) && (text[i] >= '0' && text[i] <= '9' || text[i] == ';') {
+		i++
+	}
+	letter := i < len(text) && (text[i] >= 'A' && text[i] <= 'Z' || text[i] >= 'a' && text[i] <= 'z')
+	if letter && (escaped || text[i] == 'm' && i > 1 && i < 10) {
+		return i + 1
+	}
+	return 0
+}
+
 // strip takes off what transports put in front.
 func (l *Line) strip(text string) string {
+	if _, n := timeOfDay(text); n > 0 {
+		return text
+	}
 	if m := compose.FindStringSubmatch(text); m != nil && !isLevel(m[1]) {
 		text = m[2]
 	}
@@ -131,11 +170,48 @@ func clock(h, m, s string) time.Duration {
 	return time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute + time.Duration(seconds*1e9)
 }
 
+// timeOfDay reads hh:mm:ss with up to nine digits behind a point, and returns
+// how long it is; 0 where there is none.
+func timeOfDay(text string) (t time.Duration, length int) {
+	const form = "00:00:00"
+	if len(text) < len(form) {
+		return 0, 0
+	}
+	var n [3]time.Duration
+	for i := range len(form) {
+		switch c := text[i]; {
+		case form[i] == ':' && c == ':':
+		case form[i] == '0' && c >= '0' && c <= '9':
+			n[i/3] = 10*n[i/3] + time.Duration(c-'0')
+		default:
+			return 0, 0
+		}
+	}
+	t, length = n[0]*time.Hour+n[1]*time.Minute+n[2]*time.Second, len(form)
+	if length == len(text) || text[length] != '.' {
+		return t, length
+	}
+	length++
+	for unit := time.Second / 10; length < len(text) && text[length] >= '0' && text[length] <= '9' && unit > 0; unit /= 10 {
+		t += unit * time.Duration(text[length]-'0')
+		length++
+	}
+	return t, length
+}
+
+// wolf reads the lines that most logs are made of, without a regular expression.
 func (l *Line) wolf(text string) bool {
-	if m := wolfLine.FindStringSubmatch(text); m != nil {
-		l.Shape, l.Clock, l.Time = Wolf, UTCDay, clock(m[1], m[2], m[3]+m[4])
-		l.Level, l.Message = Level(m[5]), m[6]
-		return true
+	if t, n := timeOfDay(text); n > 0 {
+		rest, spaced := strings.CutPrefix(text[n:], " ")
+		level, message, barred := strings.Cut(rest, "|")
+		if level = strings.TrimRight(level, " "); spaced && barred && isLevel(level) {
+			l.Shape, l.Clock, l.Time = Wolf, UTCDay, t
+			l.Level, l.Message = Level(level), strings.TrimPrefix(message, " ")
+			return true
+		}
+	}
+	if text == "" || text[0] < 'A' || text[0] > 'Z' {
+		return false
 	}
 	if m := bareWolf.FindStringSubmatch(text); m != nil {
 		l.Shape, l.Level, l.Message = Wolf, Level(m[1]), m[2]
@@ -145,6 +221,9 @@ func (l *Line) wolf(text string) bool {
 }
 
 func (l *Line) tracing(text string) bool {
+	if len(text) < 20 || text[4] != '-' || text[10] != 'T' {
+		return false
+	}
 	m := tracingLine.FindStringSubmatch(text)
 	if m == nil {
 		return false
@@ -169,6 +248,9 @@ func (l *Line) gst(text string) bool {
 }
 
 func (l *Line) glib(text string) bool {
+	if !strings.Contains(text, "**: ") {
+		return false
+	}
 	m := glibLine.FindStringSubmatch(text)
 	if m == nil {
 		return false

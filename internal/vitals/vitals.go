@@ -130,17 +130,29 @@ func look(ctx context.Context, m *Machine, all []probe) *Report {
 	for i, p := range all {
 		// A probe that heeds its context answers in time by itself.
 		deadline.Reset(max(0, time.Until(begun.Add(p.limit+time.Second))))
-		select {
-		case found := <-answers[i]:
-			r.Findings = append(r.Findings, found...)
-		case <-deadline.C:
-			r.Findings = append(r.Findings, unknown(p.name, "it did not answer within %s: a driver or a disk hangs", p.limit).cured("look at the end of dmesg"))
-		case <-ctx.Done():
-			r.Findings = append(r.Findings, unknown(p.name, "interrupted"))
-		}
+		r.Findings = append(r.Findings, await(ctx, p, answers[i], deadline.C)...)
 	}
 	r.settle()
 	return r
+}
+
+// await returns a probe's answer, which counts also where it is late but there.
+func await(ctx context.Context, p probe, answer <-chan []Finding, deadline <-chan time.Time) []Finding {
+	var why Finding
+	select {
+	case found := <-answer:
+		return found
+	case <-deadline:
+		why = unknown(p.name, "it did not answer within %s: a driver or a disk hangs", p.limit).cured("look at the end of dmesg")
+	case <-ctx.Done():
+		why = unknown(p.name, "interrupted")
+	}
+	select {
+	case found := <-answer:
+		return found
+	default:
+		return []Finding{why}
+	}
 }
 
 // Report is what was found.

@@ -92,7 +92,7 @@ var noiseLines = []string{
 	"r DEBUG smithay::wayland::shell::xdg: ack_configure surface=wl_surface@{port} serial=Serial({n})",
 	"= {clock} [INFO] [sway/tree/view.c:812] Checking input (xwayland) surface 0x{hex}",
 	"= steamwebhelper.sh[1427]: CProcessWorkItem: work item {n} done in 0.0{port} s, queue depth 3",
-	"= [2025-10-02 06:40:11] Loaded Config for Local Override Path for App ID 413080, Controller 0: /home/retro/.steam/steam/controller_base/empty.vdf",
+	"= [2025-10-02 06:40:11] Loaded Config for Local Override Path for App ID 413080, Controller 0: ~/.steam/steam/controller_base/empty.vdf",
 	"= src/steamUI/steamuisharedjscontroller.cpp (1003) : shared JS context alive, frame {hex}",
 	"D [ENET] Ignoring packet of type CONTROL_PERIODIC_PING from {client}:{port}",
 	"D [API] Sending SSE event wolf::core::events::FPS to 1 subscribers: {\"session_id\":\"{id}\",\"fps\":60}",

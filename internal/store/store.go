@@ -96,13 +96,13 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
-	if err := s.openReaders(ctx); err != nil {
-		return err
-	}
 	if err := s.verify(ctx); err != nil {
 		return err
 	}
-	return s.migrate(ctx)
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.openReaders(ctx)
 }
 
 // openReaders opens all connections that there will be: files that a host opens
@@ -120,7 +120,9 @@ func (s *Store) openReaders(ctx context.Context) error {
 			return s.explain("open the database", err)
 		}
 		open = append(open, c)
-		if err := c.PingContext(ctx); err != nil {
+		// Reading opens the log of changes beside the database, too.
+		var tables int
+		if err := c.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
 			return s.explain("open the database", err)
 		}
 	}

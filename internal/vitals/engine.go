@@ -63,6 +63,8 @@ func lookContainer(d engine.Details) Finding {
 
 func lookMemory(d engine.Details) Finding {
 	switch {
+	case d.State != "running":
+		return unknown("wolf memory", "it is not running")
 	case !d.Measured:
 		return unknown("wolf memory", "the engine does not tell")
 	case d.Limit > 0 && d.Memory*100 > d.Limit*mostUsed:

@@ -60,7 +60,8 @@ func perCPU(b *testing.B, size int) (report func()) {
 	return func() { b.ReportMetric(float64(b.N)*float64(size)/1e6/(used()-before).Seconds(), "MB/cpu-s") }
 }
 
-// BenchmarkScan finds all signs of the catalogue; run it with -cpu 1,2.
+// BenchmarkScan finds all signs of the catalogue, on GOMAXPROCS processors. Set
+// that in the environment: -cpu does not reach benchmarks with b.Loop in b.Run.
 func BenchmarkScan(b *testing.B) {
 	for _, kind := range []string{"debug", "info", "dense"} {
 		text, lines := bigLog(b, kind)

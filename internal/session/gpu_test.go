@@ -62,12 +62,22 @@ func TestAMeterGoesDark(t *testing.T) {
 			return e.Session == "" && e.Attrs["meter"] == media.GPUMeterName && strings.Contains(string(e.Fault)+e.Attrs["state"], part)
 		}
 	}
-	if all, _ := h.usable(); !slices.Equal(all, o.Encoders) {
-		t.Fatalf("usable at first: %v", all)
+	closed := func() []bool {
+		var all []bool
+		for _, r := range h.Rungs() {
+			all = append(all, r.Closed)
+		}
+		return all
+	}
+	if got := closed(); !slices.Equal(got, []bool{false, false}) {
+		t.Fatalf("closed at first: %v", got)
 	}
 	d.dead.Store(true)
 	h.await("the dark meter", 1, is(string(evidence.FaultMeterDark)))
-	if all, why := h.usable(); !slices.Equal(all, []string{"x264enc"}) || len(why) != 1 {
+	if got := closed(); !slices.Equal(got, []bool{true, false}) {
+		t.Errorf("closed in the dark: %v", got)
+	}
+	if all, why := h.usable(); !slices.Equal(all, []string{"x264enc"}) || len(why) != 1 || !strings.Contains(why[0], "not measured") {
 		t.Errorf("usable in the dark: %v, %v", all, why)
 	}
 	if readings, gpus := h.Meters(); gpus != nil || len(readings) != 1 || !readings[0].Dark || readings[0].Failures == 0 {
@@ -80,8 +90,8 @@ func TestAMeterGoesDark(t *testing.T) {
 	}
 	d.dead.Store(false)
 	h.await("the meter again", 1, is("answers"))
-	if all, _ := h.usable(); !slices.Equal(all, o.Encoders) {
-		t.Errorf("usable again: %v", all)
+	if got := closed(); !slices.Equal(got, []bool{false, false}) {
+		t.Errorf("closed again: %v", got)
 	}
 }
 

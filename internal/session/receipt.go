@@ -213,27 +213,57 @@ func (b *books) compare(h *House) (more []string, checked bool) {
 	page := <-b.page
 	defer func() { b.page <- page }()
 	for range looks {
-		now, ok := h.quietFiles()
-		if !ok {
+		if len(h.everybody()) > 0 {
 			return nil, false
 		}
-		if page == nil {
-			page = now
-			return nil, true
-		}
-		if more = grown(page, now); len(more) == 0 {
-			return nil, true
+		// The next spare worker may just be starting.
+		if now, ok := h.quietFiles(); ok {
+			if page == nil {
+				page = h.steadyFiles(now)
+				return nil, true
+			}
+			if more, checked = grown(page, now), true; len(more) == 0 {
+				page = now // what has been given back since must not be taken again
+				return nil, true
+			}
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-h.ending.Done():
 		}
 	}
+	if !checked {
+		return nil, false
+	}
 	// It is told once, and belongs to the host from now on.
 	if now, ok := h.quietFiles(); ok {
 		page = now
 	}
 	return more, true
+}
+
+// steadyFiles leaves out what is open for a moment only: it would hide a leak
+// of the same kind for ever.
+func (h *House) steadyFiles(files map[string]int) map[string]int {
+	for range looks {
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-h.ending.Done():
+			return files
+		}
+		now, ok := h.quietFiles()
+		if !ok {
+			continue
+		}
+		for target, n := range files {
+			if least := min(n, now[target]); least > 0 {
+				files[target] = least
+			} else {
+				delete(files, target)
+			}
+		}
+	}
+	return files
 }
 
 // quietFiles lists what this process has open, when no session runs and the

@@ -121,7 +121,13 @@ func TestReceiptFindsWhatWeLeak(t *testing.T) {
 			}
 		}
 	}
-	for want, plant := range plants {
+	// What the last one leaves is closed in between, and would be made up for by
+	// what another opens.
+	for _, want := range []string{"open files of kennel serve: pipe", "open files of kennel serve: /dev/null", "process ", "cgroup "} {
+		plant := plants[want]
+		if plant == nil {
+			continue
+		}
 		h.plant = plant
 		s := h.launch(request("a", demo()))
 		r := h.endWithReceipt(s, receipts)
@@ -129,7 +135,7 @@ func TestReceiptFindsWhatWeLeak(t *testing.T) {
 			continue
 		}
 		if r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), want) {
-			t.Errorf("planted %q, the receipt says %q", want, r.Residue)
+			t.Errorf("planted %q, the receipt says %q, serve checked %t", want, r.Residue, r.ServeChecked)
 		}
 		for _, cmd := range leaks {
 			_ = cmd.Process.Kill()

@@ -93,7 +93,11 @@ func (h *House) usable() (elements []string, reasons []string) {
 // are not used by later sessions. It runs beside the first sessions.
 func (h *House) TryEncoders(ctx context.Context) {
 	calibrated := false
-	for i, r := range h.Rungs() {
+	for i := range h.Rungs() {
+		r := h.Rungs()[i]
+		if r.Tried && !r.Works && r.Reason == notHere(r.Element) {
+			continue
+		}
 		begun := time.Now()
 		ready, err := h.tryRung(ctx, r.Element)
 		if ctx.Err() != nil {
@@ -105,7 +109,7 @@ func (h *House) TryEncoders(ctx context.Context) {
 			h.o.Log.Info("encoder works", "encoder", r.Element, "took", r.Took.Round(time.Millisecond), "ns_per_pixel", fmt.Sprintf("%.1f", r.PixelNanos))
 		case r.Hardware && errors.Is(err, media.ErrEncoderMissing):
 			// The usual case: no such GPU.
-			r.Reason = r.Element + ": not on this machine"
+			r.Reason = notHere(r.Element)
 			h.o.Log.Debug("encoder is not on this machine", "encoder", r.Element)
 		default:
 			r.Reason = err.Error()
@@ -121,6 +125,20 @@ func (h *House) TryEncoders(ctx context.Context) {
 		}
 	}
 }
+
+// installed takes what a worker found: encoders of GPUs that are not among its
+// elements need no trial.
+func (r *rungs) installed(elements []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.list {
+		if one := &r.list[i]; one.Hardware && !one.Tried && !slices.Contains(elements, one.Element) {
+			one.Tried, one.Reason = true, notHere(one.Element)
+		}
+	}
+}
+
+func notHere(element string) string { return element + ": not on this machine" }
 
 // put keeps what trying a rung has shown; false when there is another ladder
 // by now.

@@ -122,6 +122,7 @@ func (p *spares) start(ctx context.Context) (*warm, error) {
 		h.ids.giveBack(credential)
 		return nil, fmt.Errorf("start media worker: %w", err)
 	}
+	h.rungs.installed(worker.Hello().Encoders)
 	return &warm{worker: worker, output: r, credential: credential}, nil
 }
 

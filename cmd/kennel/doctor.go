@@ -45,6 +45,7 @@ The exit status is 0 when nothing is wrong, 1 when a fault was found, 2 when
 the input cannot be used, and 3 when more than one cause fits.`,
 		Example: `  kennel doctor wolf.log
   kennel doctor --docker
+  kennel doctor --docker wolf
   docker logs wolf 2>&1 | kennel doctor -
   kennel doctor --format json wolf.log.gz`,
 		Args: cobra.ArbitraryArgs,
@@ -52,11 +53,15 @@ the input cannot be used, and 3 when more than one cause fits.`,
 			if len(args) == 0 && !f.docker && f.container == "" {
 				return cmd.Help()
 			}
+			// The name of a container may stand behind --docker.
+			if f.docker && f.container == "" && len(args) == 1 && !fileExists(args[0]) {
+				f.container, args = args[0], nil
+			}
 			return runDoctor(cmd, args, f)
 		},
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown, json or html")
-	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of the container that runs Wolf")
+	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of a container: of the one named, or that runs Wolf")
 	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
 	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorCheck())

@@ -9,10 +9,12 @@ const (
 	// lateness is how long the sound server may bring nothing before silence is
 	// sent in its place. Up to there a late packet is only late: clients keep
 	// more than that in store.
-	lateness = 20 * time.Millisecond
+	lateness = 30 * time.Millisecond
 	// backlog is how much sound may wait to be sent. More is left over from a
-	// time when silence was sent, and would stay as a delay for ever.
-	backlog = 30 * time.Millisecond
+	// time when silence was sent, and would stay as a delay for ever. Of it,
+	// cushion is kept: on a machine that stalls once, it bridges the next time.
+	backlog = 40 * time.Millisecond
+	cushion = 20 * time.Millisecond
 )
 
 // intake takes sound as it comes and hands it out in packets at a constant
@@ -46,8 +48,9 @@ func (i *intake) put(pcm []byte) {
 	i.queue = append(i.queue, pcm...)
 	most := int(backlog/i.duration) * i.packet
 	if extra := len(i.queue) - most; extra > 0 {
-		// Down to one packet, so that it is cut rarely.
-		keep := i.queue[(len(i.queue)-i.packet)/i.packet*i.packet:]
+		// Down to the cushion, so that it is cut rarely, and by whole packets.
+		least := int(cushion/i.duration) * i.packet
+		keep := i.queue[(len(i.queue)-least)/i.packet*i.packet:]
 		i.queue = i.queue[:copy(i.queue, keep)]
 	}
 }

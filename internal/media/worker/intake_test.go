@@ -57,13 +57,13 @@ func TestIntakeKeepsTheRate(t *testing.T) {
 	i.put(sounds(3 * testPacket))
 	expect(30, "ss") // made up for
 	expect(35, "s")
-	expect(54, "")
-	expect(55, "....") // 20 ms without sound
-	expect(60, ".")
+	expect(64, "")
+	expect(65, "......") // 30 ms without sound
+	expect(70, ".")
 	i.put(sounds(testPacket / 2))
-	expect(65, ".")
+	expect(75, ".")
 	i.put(sounds(testPacket / 2))
-	expect(70, "s") // pieces are put together
+	expect(80, "s") // pieces are put together
 }
 
 // TestIntakeForgetsABacklog: what is left over from a pause does not delay all
@@ -81,7 +81,11 @@ func TestIntakeForgetsABacklog(t *testing.T) {
 	if len(i.queue) != 0 {
 		t.Error("the past is kept at a start")
 	}
-	i.put(append(make([]byte, 6*testPacket), sounds(testPacket)...))
+	kept := int(cushion / testDuration)
+	i.put(append(make([]byte, 6*testPacket), sounds(kept*testPacket)...))
+	if n := len(i.queue); n != kept*testPacket {
+		t.Errorf("%d bytes are kept, want those of %s", n, cushion)
+	}
 	if got := drain(i, testDuration); got != "s" {
 		t.Errorf("of a backlog %q is sent, want the newest", got)
 	}

@@ -14,6 +14,15 @@ const (
 	RunnerProcess = "process"
 	// RunnerDemo runs Kennel's own demo app.
 	RunnerDemo = "demo"
+	// RunnerDocker runs a container by Docker or podman.
+	RunnerDocker = "docker"
+)
+
+// When a container's image is fetched.
+const (
+	PullMissing = "missing"
+	PullAlways  = "always"
+	PullNever   = "never"
 )
 
 // What follows an app's end.
@@ -41,8 +50,8 @@ type App struct {
 
 // Runner says how an app is started.
 type Runner struct {
-	// Type is RunnerProcess or RunnerDemo. The demo takes no
-	// command, user or directory.
+	// Type is RunnerProcess, RunnerDocker or RunnerDemo. The demo takes no
+	// command, user or directory; Image and all below it are for RunnerDocker alone.
 	Type string `toml:"type" json:"type"`
 	// RunCmd is a command line that is split into words without a shell (SplitCommand).
 	RunCmd string `toml:"run_cmd" json:"run_cmd,omitempty"`
@@ -62,6 +71,47 @@ type Runner struct {
 	// again, "card" keeps the session and tells the player. Empty means "end".
 	OnExit  string `toml:"on_exit" json:"on_exit,omitempty"`
 	OnCrash string `toml:"on_crash" json:"on_crash,omitempty"`
+
+	// Image is the container's image, with its registry and tag as Docker takes it.
+	Image string `toml:"image" json:"image,omitempty"`
+	// Name begins the container's name; empty means the app's slug.
+	Name string `toml:"name" json:"name,omitempty"`
+	// Pull is when the image is fetched: PullMissing (also where empty),
+	// PullAlways or PullNever.
+	Pull string `toml:"pull" json:"pull,omitempty"`
+	// Mounts are directories, files or volumes for the container, each
+	// SOURCE:TARGET[:ro|rw].
+	Mounts []string `toml:"mounts" json:"mounts,omitempty"`
+	// Devices are device files for the container, each HOST[:CONTAINER[:rwm]].
+	Devices []string `toml:"devices" json:"devices,omitempty"`
+	// Ports are what the container publishes, each [ADDRESS:]HOST:CONTAINER[/tcp|udp].
+	Ports []string `toml:"ports" json:"ports,omitempty"`
+	// GPUs are those of the container, as docker run --gpus takes them ("all", a
+	// number, "device=0,1"), or a name of the Container Device Interface
+	// ("nvidia.com/gpu=all"); empty for none.
+	GPUs string `toml:"gpus" json:"gpus,omitempty"`
+	// Network is the engine's network, "none" or "host"; empty for the engine's default.
+	Network string `toml:"network" json:"network,omitempty"`
+	// MemoryMiB, CPUs and PIDs are the container's limits; 0 means the session's
+	// for memory and processors, and 4096 processes.
+	MemoryMiB int     `toml:"memory_mib" json:"memory_mib,omitempty"`
+	CPUs      float64 `toml:"cpus" json:"cpus,omitempty"`
+	PIDs      int     `toml:"pids" json:"pids,omitempty"`
+	// Capabilities are those of capabilities(7) that the container keeps; it has
+	// none else.
+	Capabilities []string `toml:"capabilities" json:"capabilities,omitempty"`
+	// ReadOnly makes the container's own file system read-only but for /tmp.
+	ReadOnly bool `toml:"read_only" json:"read_only,omitempty"`
+	// State is a directory of the host that becomes the home in the container, so
+	// that it outlives the session; {client} and {app} in it stand for the
+	// client's id and the app's slug. Empty means a home that ends with the session.
+	State string `toml:"state" json:"state,omitempty"`
+	// Home is the app's home in the container; empty means /home/retro, as in the
+	// images of games-on-whales.
+	Home string `toml:"home" json:"home,omitempty"`
+	// BaseCreateJSON is what Docker's API takes to create a container (JSON of
+	// ContainerCreate), to which all else is added.
+	BaseCreateJSON string `toml:"base_create_json" json:"base_create_json,omitempty"`
 }
 
 // Demo is the built-in demo app.

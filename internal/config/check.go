@@ -47,6 +47,9 @@ func (c Config) check(found *problems) {
 	}
 	found.oneOf("rtsp.encryption", c.RTSP.Encryption, EncryptionOptional, EncryptionOff)
 	c.Process.check(found)
+	if c.Docker.Socket != "" {
+		found.absolute("docker.socket", c.Docker.Socket)
+	}
 	found.lasting("health.canary_interval", c.Health.CanaryInterval, 0, 24*time.Hour)
 	if len(c.Apps) > maxApps {
 		found.addf("apps", "has %d apps; at most %d are allowed", len(c.Apps), maxApps)

@@ -33,17 +33,25 @@ func (r Runner) check(path string, found *problems) {
 	case RunnerProcess:
 		r.checkCommand(path, found)
 		r.checkSurroundings(path, found)
+	case RunnerDocker:
+		r.checkContainer(path, found)
+		r.checkSurroundings(path, found)
 	case "":
 		if !found.under(path) {
-			found.addf(path+".type", "missing; use %q or %q", RunnerProcess, RunnerDemo)
+			found.addf(path+".type", "missing; use %q, %q or %q", RunnerProcess, RunnerDocker, RunnerDemo)
 		}
 	default:
-		found.oneOf(path+".type", r.Type, RunnerProcess, RunnerDemo)
+		found.oneOf(path+".type", r.Type, RunnerProcess, RunnerDocker, RunnerDemo)
+	}
+	if r.Type != RunnerDocker {
+		r.checkNoContainer(path, found)
 	}
 }
 
 func (r Runner) checkCommand(path string, found *problems) {
 	switch {
+	case r.RunCmd == "" && len(r.Args) == 0 && r.Type == RunnerDocker:
+		return // the image has one
 	case r.RunCmd == "" && len(r.Args) == 0:
 		if !found.under(path) {
 			found.add(path, `has no command; write run_cmd = "program argument" or args = ["program", "argument"]`)

@@ -112,8 +112,8 @@ func TestResolveApps(t *testing.T) {
 	if got[0].Slug != "a-b" || got[0].ID != DerivedID("a-b") || given[0].Slug != "" {
 		t.Errorf("got %+v from %+v", got, given)
 	}
-	_, err = ResolveApps([]App{{Title: "A", Runner: Runner{Type: RunnerDemo}}, {Title: "a", Runner: Runner{Type: "docker"}}})
-	const want = `apps[1].runner.type: "docker" is not allowed; use "process" or "demo"
+	_, err = ResolveApps([]App{{Title: "A", Runner: Runner{Type: RunnerDemo}}, {Title: "a", Runner: Runner{Type: "podman"}}})
+	const want = `apps[1].runner.type: "podman" is not allowed; use "process", "docker" or "demo"
 apps[1].slug: "a" is also the slug of "A"; write a slug of its own for one of them`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

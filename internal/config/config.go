@@ -37,6 +37,8 @@ type Config struct {
 	Process Process `toml:"process"`
 	// Health is how the host looks after itself.
 	Health Health `toml:"health"`
+	// Docker is the engine of apps that run in containers.
+	Docker Docker `toml:"docker"`
 	// Apps are the apps on offer. A file without apps offers the demo app.
 	Apps []App `toml:"apps"`
 }
@@ -153,6 +155,13 @@ type Health struct {
 	// CanaryInterval is how often a session in miniature proves the host; 0 for
 	// once at the start.
 	CanaryInterval Duration `toml:"canary_interval"`
+}
+
+// Docker is the engine, Docker or podman, of apps that run in containers.
+type Docker struct {
+	// Socket is the absolute path of the engine's socket; empty for DOCKER_HOST
+	// or the first of Docker's and podman's usual ones that answers.
+	Socket string `toml:"socket"`
 }
 
 // Words that the string-valued keys take.

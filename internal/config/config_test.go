@@ -55,6 +55,7 @@ func TestFullFile(t *testing.T) {
 		RTSP:    RTSP{Encryption: EncryptionOff},
 		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff, Isolation: IsolationRequired},
 		Health:  Health{CanaryInterval: Duration(time.Hour)},
+		Docker:  Docker{Socket: "/run/podman/podman.sock"},
 		Apps: []App{
 			{Title: "Demo", ID: DerivedID("demo"), Slug: "demo", Runner: Runner{Type: RunnerDemo}},
 			{
@@ -62,6 +63,12 @@ func TestFullFile(t *testing.T) {
 				Runner: Runner{Type: RunnerProcess, RunCmd: "foot --fullscreen", Env: []string{"TERM=foot", "EMPTY="}, User: "player", Dir: "/srv/play", NewPrivileges: true},
 			},
 			{Title: "Café Münch", ID: DerivedID("caf-m-nch"), Slug: "caf-m-nch", Runner: Runner{Type: RunnerProcess, Args: []string{"true", ""}}},
+			{Title: "Box", ID: DerivedID("box"), Slug: "box", Runner: Runner{
+				Type: RunnerDocker, Image: "debian:12", Name: "Box_1", Pull: PullNever, User: "root", Args: []string{"foot"},
+				Mounts: []string{"/a:/b:ro", "volume:/c"}, Devices: []string{"/dev/a", "/dev/b:/dev/c:rw"}, Ports: []string{"8080:80", "127.0.0.1:53:53/udp"},
+				GPUs: "all", Network: "none", MemoryMiB: 64, CPUs: 0.5, PIDs: 50, Capabilities: []string{"SYS_NICE"}, ReadOnly: true,
+				State: "/srv/{client}/{app}", Home: "/root", BaseCreateJSON: "{}",
+			}},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

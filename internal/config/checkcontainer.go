@@ -92,9 +92,21 @@ func (r Runner) checkNoContainer(at string, found *problems) {
 		key string
 		set bool
 	}{
-		{"image", r.Image != ""}, {"name", r.Name != ""}, {"pull", r.Pull != ""}, {"mounts", len(r.Mounts) > 0}, {"devices", len(r.Devices) > 0},
-		{"ports", len(r.Ports) > 0}, {"gpus", r.GPUs != ""}, {"network", r.Network != ""}, {"memory_mib", r.MemoryMiB != 0}, {"cpus", r.CPUs != 0},
-		{"pids", r.PIDs != 0}, {"capabilities", len(r.Capabilities) > 0}, {"read_only", r.ReadOnly}, {"state", r.State != ""}, {"home", r.Home != ""},
+		{"image", r.Image != ""},
+		{"name", r.Name != ""},
+		{"pull", r.Pull != ""},
+		{"mounts", len(r.Mounts) > 0},
+		{"devices", len(r.Devices) > 0},
+		{"ports", len(r.Ports) > 0},
+		{"gpus", r.GPUs != ""},
+		{"network", r.Network != ""},
+		{"memory_mib", r.MemoryMiB != 0},
+		{"cpus", r.CPUs != 0},
+		{"pids", r.PIDs != 0},
+		{"capabilities", len(r.Capabilities) > 0},
+		{"read_only", r.ReadOnly},
+		{"state", r.State != ""},
+		{"home", r.Home != ""},
 		{"base_create_json", r.BaseCreateJSON != ""},
 	} {
 		if s.set {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
 	"github.com/kennel-stream/kennel/internal/media"
@@ -147,7 +148,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
-		Encoders:  encodersOf(c),
+		Encoders: encodersOf(c), EngineSockets: engineSockets(c),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
 		Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
 	})
@@ -160,6 +161,14 @@ func outputDir(dir string) string { return filepath.Join(dir, "sessions") }
 func instanceOf(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return hex.EncodeToString(sum[:4])
+}
+
+// engineSockets are where the container engine may listen.
+func engineSockets(c config.Config) []string {
+	if c.Docker.Socket != "" {
+		return []string{c.Docker.Socket}
+	}
+	return engine.Sockets("/", os.Getenv)
 }
 
 // encodersOf are the elements of the ladder.

@@ -24,6 +24,8 @@ const (
 	TypeProcess = "process"
 	// TypeDemo runs the demo app that is built into kennel.
 	TypeDemo = "demo"
+	// TypeDocker runs a container by Docker or podman.
+	TypeDocker = "docker"
 )
 
 // Spec is an app as the configuration or the API describes it.
@@ -39,9 +41,10 @@ type Spec struct {
 
 // RunnerSpec says how to run an app.
 type RunnerSpec struct {
-	// Type is TypeProcess or TypeDemo.
+	// Type is TypeProcess, TypeDocker or TypeDemo.
 	Type string `json:"type"`
-	// Args is the command: a program and its arguments.
+	// Args is the command: a program and its arguments. A container's is the
+	// image's own where it is empty.
 	Args []string `json:"args,omitempty"`
 	// Env adds NAME=VALUE entries to the session's environment.
 	Env []string `json:"env,omitempty"`
@@ -55,6 +58,8 @@ type RunnerSpec struct {
 	// when it ends otherwise; empty for End.
 	OnExit  Policy `json:"on_exit,omitempty"`
 	OnCrash Policy `json:"on_crash,omitempty"`
+	// Container is what a container is made of; nil for other types.
+	Container *ContainerSpec `json:"container,omitempty"`
 }
 
 // Policy is what follows an app's end.
@@ -88,6 +93,16 @@ type Place struct {
 	Executable string
 	// Env is what else the session gives to its app, such as where its sound is.
 	Env []string
+	// Sound is the sound server's socket in RuntimeDir, "" without sound.
+	Sound string
+	// Client is the id of the player's client.
+	Client string
+	// Tell says to the player what a start that takes long is doing; nil for
+	// nobody. It must not block.
+	Tell func(string)
+	// Note records what happens to the app beside its start and end, as pairs of
+	// name and value; nil for nobody.
+	Note func(...string)
 }
 
 // Runner starts apps.
@@ -97,6 +112,9 @@ type Runner interface {
 	Check(Spec, *process.Credential) error
 	// Start starts the app. The context bounds the start, not its life.
 	Start(context.Context, Spec, Place) (Running, error)
+	// Left names what there still is of a session outside of its processes and
+	// directories, such as containers.
+	Left(ctx context.Context, session string) ([]string, error)
 }
 
 // Running is a started app.
@@ -112,13 +130,22 @@ type Running interface {
 // Result is how an app ended.
 type Result struct {
 	Exit process.Exit
+	// Fault names what the runner knows better than the exit status tells, Why
+	// says it in words for the player; both are often empty.
+	Fault evidence.FaultID
+	Why   string
 }
 
 // Clean reports whether the app ended by itself with status 0.
-func (r Result) Clean() bool { return r.Exit.Code == 0 && r.Exit.Signal == 0 }
+func (r Result) Clean() bool { return r.Exit.Code == 0 && r.Exit.Signal == 0 && r.Fault == "" }
 
 // String says how the app ended.
-func (r Result) String() string { return r.Exit.String() }
+func (r Result) String() string {
+	if r.Why != "" {
+		return r.Why
+	}
+	return r.Exit.String()
+}
 
 // Processes runs apps as processes of the host.
 type Processes struct {
@@ -194,10 +221,13 @@ func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.S
 	return plan.Prepare(ps, place.Executable)
 }
 
+// Left implements Runner: processes are found by their own means.
+func (r *Processes) Left(context.Context, string) ([]string, error) { return nil, nil }
+
 type running struct{ p *process.Process }
 
 func (r running) Done() <-chan struct{}                         { return r.p.Done() }
-func (r running) Result() Result                                { return Result{r.p.Exit()} }
+func (r running) Result() Result                                { return Result{Exit: r.p.Exit()} }
 func (r running) Stop(ctx context.Context, grace time.Duration) { r.p.Stop(ctx, grace) }
 
 // SearchPath is where programs are looked for: an app does not depend on the
@@ -294,8 +324,10 @@ func (s *Spec) Validate() error {
 		return evidence.Errorf(evidence.Invalid, "an app needs a title of 1 to 128 bytes, not %d", len(s.Title))
 	case s.ID <= 0:
 		return evidence.Errorf(evidence.Invalid, "app %q: the id must be a number from 1 to 2147483647, not %d", s.Title, s.ID)
-	case s.Runner.Type != TypeDemo && s.Runner.Type != TypeProcess:
-		return evidence.Errorf(evidence.Invalid, "app %q: runner type %q is not known: want %q or %q", s.Title, s.Runner.Type, TypeProcess, TypeDemo)
+	case s.Runner.Type != TypeDemo && s.Runner.Type != TypeProcess && s.Runner.Type != TypeDocker:
+		return evidence.Errorf(evidence.Invalid, "app %q: runner type %q is not known: want %q, %q or %q", s.Title, s.Runner.Type, TypeProcess, TypeDocker, TypeDemo)
+	case s.Runner.Type == TypeDocker && (s.Runner.Container == nil || s.Runner.Container.Image == ""):
+		return evidence.Errorf(evidence.Invalid, "app %q: a docker runner needs an image", s.Title)
 	case s.Runner.Type == TypeProcess && (len(s.Runner.Args) == 0 || s.Runner.Args[0] == ""):
 		return evidence.Errorf(evidence.Invalid, "app %q: a process runner needs run_cmd or args", s.Title)
 	}

@@ -83,9 +83,25 @@ func credentialOf(u appUser) *process.Credential {
 	return &u.credential
 }
 
+// Pooled tells that a session of the app runs as a user of the host's range. A
+// container that begins as root becomes such a user by itself.
+func Pooled(spec Spec) bool {
+	if spec.Runner.Type == TypeDocker && spec.Runner.Container.State != "" {
+		return false
+	}
+	return spec.Runner.User == "" || rootInside(spec)
+}
+
 // Configured returns the user that an app's configuration names: its whole
 // session runs as that one. It is nil when there is none, or it is the host's own.
 func Configured(spec Spec) (*process.Credential, error) {
+	if spec.Runner.Type == TypeDocker && (spec.Runner.User == "" || rootInside(spec)) {
+		// What outlives a session cannot belong to a user who does not.
+		if Pooled(spec) || os.Geteuid() != 0 {
+			return nil, nil
+		}
+		return &process.Credential{UID: stateUser, GID: stateUser}, nil
+	}
 	if spec.Runner.User == "" {
 		return nil, nil
 	}

@@ -1,5 +1,6 @@
-// Package engine asks a container engine, Docker or podman, about the containers
-// that it runs, by Docker's API on a unix socket. It changes nothing there.
+// Package engine speaks to a container engine, Docker or podman, by Docker's API
+// on a unix socket: it asks about the containers that run there, and makes, runs
+// and removes those of sessions. Nothing else of the engine is changed.
 package engine
 
 import (
@@ -89,6 +90,8 @@ type Container struct {
 	ID, Name, Image string
 	// State is "running", "exited", "restarting" and the like.
 	State string
+	// Labels are those of a Labelled list.
+	Labels map[string]string
 }
 
 // List lists all containers, also those that ended.
@@ -179,6 +182,8 @@ type Details struct {
 	// PID is that of its first process, as the engine sees it; 0 where it is not
 	// running.
 	PID int
+	// Trouble is what the engine says kept it from running, often "".
+	Trouble string
 }
 
 // Inspect asks all about one container.
@@ -193,6 +198,7 @@ func (e *Engine) Inspect(ctx context.Context, c Container) (Details, error) {
 	d.Restarts = found.Container.RestartCount
 	if s := found.Container.State; s != nil {
 		d.State, d.ExitCode, d.OOMKilled, d.PID = string(s.Status), s.ExitCode, s.OOMKilled, s.Pid
+		d.Trouble = s.Error
 		d.Started, _ = time.Parse(time.RFC3339Nano, s.StartedAt)
 	}
 	if found.Container.Config != nil {
@@ -233,6 +239,10 @@ type LogOptions struct {
 	Follow bool
 	// Tail is how many lines at the end are read; 0 for all.
 	Tail int
+	// Since leaves out what is older, where it is set.
+	Since time.Time
+	// Plain leaves out the times.
+	Plain bool
 }
 
 // Logs reads what a container has written, each line with its time in front, as
@@ -242,7 +252,11 @@ func (e *Engine) Logs(ctx context.Context, d Details, o LogOptions) (io.ReadClos
 	if o.Tail > 0 {
 		tail = fmt.Sprint(o.Tail)
 	}
-	r, err := e.api.ContainerLogs(ctx, d.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: o.Follow, Tail: tail})
+	since := ""
+	if !o.Since.IsZero() {
+		since = o.Since.UTC().Format(time.RFC3339Nano)
+	}
+	r, err := e.api.ContainerLogs(ctx, d.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: !o.Plain, Follow: o.Follow, Tail: tail, Since: since})
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "read the log of the container %s: %w", d.Name, err)
 	}

@@ -36,43 +36,48 @@ type Fault struct {
 
 // Kennel's own faults.
 const (
-	FaultDisplayStart    FaultID = "kennel-display-start"
-	FaultDisplayDied     FaultID = "kennel-display-died"
-	FaultAppStart        FaultID = "kennel-app-start"
-	FaultAppNotFound     FaultID = "kennel-app-not-found"
-	FaultAppExited       FaultID = "kennel-app-exited"
-	FaultAppCrashed      FaultID = "kennel-app-crashed"
-	FaultAppNoPicture    FaultID = "kennel-app-no-picture"
-	FaultRTSPTimeout     FaultID = "kennel-rtsp-timeout"
-	FaultControlTimeout  FaultID = "kennel-control-timeout"
-	FaultControlLost     FaultID = "kennel-control-lost"
-	FaultPingTimeout     FaultID = "kennel-ping-timeout"
-	FaultMediaStart      FaultID = "kennel-media-start"
-	FaultEncoderMissing  FaultID = "kennel-encoder-missing"
-	FaultEncoderInit     FaultID = "kennel-encoder-init"
-	FaultEncoderError    FaultID = "kennel-encoder-error"
-	FaultEncoderDied     FaultID = "kennel-encoder-died"
-	FaultSceneMalformed  FaultID = "kennel-scene-malformed"
-	FaultDecoderMissing  FaultID = "kennel-decoder-missing"
-	FaultDecoderError    FaultID = "kennel-decoder-error"
-	FaultMediaRequest    FaultID = "kennel-media-request"
-	FaultRuntimeDir      FaultID = "kennel-runtime-dir"
-	FaultCanary          FaultID = "kennel-canary"
-	FaultSoundMissing    FaultID = "kennel-sound-missing"
-	FaultSoundStart      FaultID = "kennel-sound-start"
-	FaultSoundDied       FaultID = "kennel-sound-died"
-	FaultOpusMissing     FaultID = "kennel-opus-missing"
-	FaultAudioStart      FaultID = "kennel-audio-start"
-	FaultAudioDied       FaultID = "kennel-audio-died"
-	FaultReaderStalled   FaultID = "kennel-reader-stalled"
-	FaultFrameWithoutFEC FaultID = "kennel-frame-without-fec"
-	FaultFrameTooLarge   FaultID = "kennel-frame-too-large"
-	FaultResidue         FaultID = "leak"
-	FaultTrend           FaultID = "leak-trend"
-	FaultMeterDark       FaultID = "meter-dark"
-	FaultGPUMeterMissing FaultID = "kennel-gpu-meter-missing"
-	FaultStopTimeout     FaultID = "kennel-stop-timeout"
-	FaultInternal        FaultID = "kennel-internal"
+	FaultDisplayStart     FaultID = "kennel-display-start"
+	FaultDisplayDied      FaultID = "kennel-display-died"
+	FaultAppStart         FaultID = "kennel-app-start"
+	FaultAppNotFound      FaultID = "kennel-app-not-found"
+	FaultAppExited        FaultID = "kennel-app-exited"
+	FaultAppCrashed       FaultID = "kennel-app-crashed"
+	FaultAppNoPicture     FaultID = "kennel-app-no-picture"
+	FaultAppOOM           FaultID = "kennel-app-oom"
+	FaultEngine           FaultID = "kennel-engine"
+	FaultEngineRestarted  FaultID = "kennel-engine-restarted"
+	FaultImageMissing     FaultID = "kennel-image-missing"
+	FaultContainerStopped FaultID = "kennel-container-stopped"
+	FaultRTSPTimeout      FaultID = "kennel-rtsp-timeout"
+	FaultControlTimeout   FaultID = "kennel-control-timeout"
+	FaultControlLost      FaultID = "kennel-control-lost"
+	FaultPingTimeout      FaultID = "kennel-ping-timeout"
+	FaultMediaStart       FaultID = "kennel-media-start"
+	FaultEncoderMissing   FaultID = "kennel-encoder-missing"
+	FaultEncoderInit      FaultID = "kennel-encoder-init"
+	FaultEncoderError     FaultID = "kennel-encoder-error"
+	FaultEncoderDied      FaultID = "kennel-encoder-died"
+	FaultSceneMalformed   FaultID = "kennel-scene-malformed"
+	FaultDecoderMissing   FaultID = "kennel-decoder-missing"
+	FaultDecoderError     FaultID = "kennel-decoder-error"
+	FaultMediaRequest     FaultID = "kennel-media-request"
+	FaultRuntimeDir       FaultID = "kennel-runtime-dir"
+	FaultCanary           FaultID = "kennel-canary"
+	FaultSoundMissing     FaultID = "kennel-sound-missing"
+	FaultSoundStart       FaultID = "kennel-sound-start"
+	FaultSoundDied        FaultID = "kennel-sound-died"
+	FaultOpusMissing      FaultID = "kennel-opus-missing"
+	FaultAudioStart       FaultID = "kennel-audio-start"
+	FaultAudioDied        FaultID = "kennel-audio-died"
+	FaultReaderStalled    FaultID = "kennel-reader-stalled"
+	FaultFrameWithoutFEC  FaultID = "kennel-frame-without-fec"
+	FaultFrameTooLarge    FaultID = "kennel-frame-too-large"
+	FaultResidue          FaultID = "leak"
+	FaultTrend            FaultID = "leak-trend"
+	FaultMeterDark        FaultID = "meter-dark"
+	FaultGPUMeterMissing  FaultID = "kennel-gpu-meter-missing"
+	FaultStopTimeout      FaultID = "kennel-stop-timeout"
+	FaultInternal         FaultID = "kennel-internal"
 )
 
 var catalogue = []Fault{
@@ -82,6 +87,11 @@ var catalogue = []Fault{
 	{FaultAppStart, StageApp, Critical, "the app could not be started", []FaultID{FaultAppNotFound}, "check the app's user, directory and environment in the configuration"},
 	{FaultAppExited, StageApp, Warning, "the app ended by itself", nil, "nothing, when the player quit it; otherwise read the app's last lines"},
 	{FaultAppCrashed, StageApp, Critical, "the app ended with an error or by a signal", []FaultID{FaultDisplayDied}, "read the app's last lines in the session's output"},
+	{FaultAppOOM, StageApp, Critical, "the app needed more memory than it may have, and the kernel ended it", nil, "raise memory_mib of the app, or free memory of the machine"},
+	{FaultEngine, StageApp, Critical, "the container engine does not answer", nil, "start Docker or podman, and see that kennel may open its socket; name another by socket in [docker]"},
+	{FaultEngineRestarted, StageApp, Critical, "the container engine was stopped or restarted, and ended the app's container", nil, "start the session again; with live-restore in /etc/docker/daemon.json containers outlive Docker's restarts"},
+	{FaultImageMissing, StageApp, Critical, "the app's image is not on the host and could not be fetched", []FaultID{FaultEngine}, "correct image of the app, log in to its registry, or fetch it by docker pull"},
+	{FaultContainerStopped, StageApp, Warning, "the app's container was stopped or removed from outside", []FaultID{FaultEngineRestarted}, "nothing, when an operator did it; otherwise look for what else manages containers on this host"},
 	{FaultAppNoPicture, StageApp, Warning, "the app has started but shows no window yet", []FaultID{FaultAppCrashed, FaultDisplayDied}, "wait, or read the app's last lines; it may need another Wayland global or a GPU"},
 	{FaultRTSPTimeout, StageRTSP, Critical, "the client launched but did not negotiate the streams in time", nil, "check that the RTSP port is open to the client"},
 	{FaultControlTimeout, StageControl, Critical, "the client negotiated but did not connect its control link in time", nil, "check that the control port (UDP) is open to the client"},

@@ -124,9 +124,21 @@ func specOf(e Entry) (app.Spec, error) {
 		ID: int32(e.ID), Slug: e.Slug, Title: e.Title,
 		Runner: app.RunnerSpec{
 			Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir, NewPrivileges: e.Runner.NewPrivileges,
-			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash),
+			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash), Container: containerOf(e.Runner),
 		},
 	}, nil
+}
+
+// containerOf is what a container is made of, nil for other runners.
+func containerOf(r config.Runner) *app.ContainerSpec {
+	if r.Type != config.RunnerDocker {
+		return nil
+	}
+	return &app.ContainerSpec{
+		Image: r.Image, Name: r.Name, Pull: r.Pull, Mounts: r.Mounts, Devices: r.Devices, Ports: r.Ports, GPUs: r.GPUs, Network: r.Network,
+		MemoryMiB: r.MemoryMiB, CPUs: r.CPUs, PIDs: r.PIDs, Capabilities: r.Capabilities, ReadOnly: r.ReadOnly, State: r.State, Home: r.Home,
+		BaseCreateJSON: r.BaseCreateJSON,
+	}
 }
 
 // Add adds an app; its slug and id are derived when they are empty.

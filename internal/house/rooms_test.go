@@ -14,7 +14,7 @@ var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
-		"internal/display/compositor", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
+		"internal/display/compositor", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/vitals", "internal/web", "internal/wolflog", "moonlight",
 	},
@@ -61,7 +61,7 @@ var rooms = map[string][]string{
 	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/pulse", "internal/scene"},
 	"internal/sound":        {"internal/evidence", "internal/process"},
 	"internal/confine":      {"internal/evidence", "internal/process"},
-	"internal/app":          {"internal/config", "internal/confine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
+	"internal/app":          {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
 	"internal/meter":        {"internal/evidence", "internal/process"},
 
 	// The ground.
@@ -93,12 +93,13 @@ var rooms = map[string][]string{
 
 // foreign says who alone may import a package that is not ours.
 var foreign = map[string][]string{
-	"github.com/ebitengine/purego": {"internal/media/worker", "cmd/kennel-media"},
-	"github.com/jfreymuth/pulse":   {"internal/pulse"},
-	"github.com/moby/moby":         {"internal/engine"},
-	"modernc.org/sqlite":           {"internal/store"},
-	"github.com/pelletier/go-toml": {"internal/config", "internal/guard"},
-	"github.com/spf13/cobra":       {"cmd/kennel", "internal/manual"},
+	"github.com/ebitengine/purego":  {"internal/media/worker", "cmd/kennel-media"},
+	"github.com/jfreymuth/pulse":    {"internal/pulse"},
+	"github.com/moby/moby":          {"internal/engine"},
+	"github.com/containerd/errdefs": {"internal/engine"},
+	"modernc.org/sqlite":            {"internal/store"},
+	"github.com/pelletier/go-toml":  {"internal/config", "internal/guard"},
+	"github.com/spf13/cobra":        {"cmd/kennel", "internal/manual"},
 }
 
 // silent are packages that the wire libraries do without: they tell their

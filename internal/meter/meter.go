@@ -89,6 +89,8 @@ const (
 	// Cgroups and Directories are what a session made in the file system.
 	Cgroups     Resource = "cgroups"
 	Directories Resource = "directories"
+	// Containers are those of a container engine.
+	Containers Resource = "containers"
 )
 
 // Usage is how much of each resource; what is absent was not measured.

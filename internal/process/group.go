@@ -48,6 +48,10 @@ type Groups struct {
 	instance  string
 	hierarchy Hierarchy
 	roots     map[string]string // controller ("" on v2) → directory that holds our groups
+	// strange are directories of the same name under controllers that we do not
+	// use: a container engine makes them for a container in one of our groups, and
+	// removes only the container's own.
+	strange []string
 }
 
 // Group holds every process of one session. Its methods may be called from
@@ -56,6 +60,7 @@ type Group struct {
 	name      string
 	hierarchy Hierarchy
 	dirs      map[string]string // controller → directory
+	strange   []string          // see Groups
 
 	mu    sync.Mutex // covers pgids
 	pgids []int      // process groups started in it
@@ -77,6 +82,9 @@ func NewGroups(instance string, cgroups bool) (*Groups, error) {
 		return g, fmt.Errorf("find cgroups: %w", err)
 	}
 	g.hierarchy, g.roots = chooseHierarchy(string(mounts), string(own), g.dirName(), writableDir)
+	if g.hierarchy == V1 {
+		g.strange = otherControllers(string(mounts), filepath.Join(ownPaths(string(own))["pids"], g.dirName()), g.roots)
+	}
 	if g.hierarchy == V2 {
 		g.delegate()
 	}
@@ -112,6 +120,9 @@ func (g *Groups) Create(name string) (*Group, error) {
 		return nil, fmt.Errorf("create process group %q: the name is not a plain file name", name)
 	}
 	gr := &Group{name: name, hierarchy: g.hierarchy, dirs: map[string]string{}}
+	for _, root := range g.strange {
+		gr.strange = append(gr.strange, filepath.Join(root, name))
+	}
 	for controller, root := range g.roots {
 		dir := filepath.Join(root, name)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
@@ -120,12 +131,19 @@ func (g *Groups) Create(name string) (*Group, error) {
 		}
 		gr.dirs[controller] = dir
 	}
+	if err := gr.makeRoom(); err != nil {
+		_ = gr.Remove()
+		return nil, fmt.Errorf("create process group %q: %w", name, err)
+	}
 	return gr, nil
 }
 
 // Close removes the directory of this host's groups, once they are empty.
 func (g *Groups) Close() error {
 	var errs []error
+	for _, root := range g.strange {
+		_ = unix.Rmdir(root)
+	}
 	for _, root := range g.roots {
 		if err := unix.Rmdir(root); err != nil && !errors.Is(err, unix.ENOENT) {
 			errs = append(errs, fmt.Errorf("remove cgroup %s: %w", root, err))
@@ -140,7 +158,7 @@ func (g *Group) enter(sys *syscall.SysProcAttr) (leave func(), err error) {
 		return func() {}, nil
 	}
 	if g.hierarchy == V2 {
-		fd, err := unix.Open(g.dirs[""], unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(g.own(""), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return nil, fmt.Errorf("open cgroup: %w", err)
 		}
@@ -187,8 +205,8 @@ func (g *Group) Move(p *Process) error {
 	if g == nil {
 		return nil
 	}
-	for controller, dir := range g.dirs {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(p.pid)), 0); err != nil {
+	for controller := range g.dirs {
+		if err := os.WriteFile(filepath.Join(g.own(controller), "cgroup.procs"), []byte(strconv.Itoa(p.pid)), 0); err != nil {
 			return fmt.Errorf("move %s (pid %d) into %s cgroup: %w", p.name, p.pid, controller, err)
 		}
 	}
@@ -208,7 +226,7 @@ func (g *Group) PIDs() ([]int, error) {
 	if g.hierarchy == V1 {
 		dir = g.dirs["pids"]
 	}
-	return readPIDs(filepath.Join(dir, "cgroup.procs"))
+	return readTree(dir)
 }
 
 // strays finds processes by process group and by the session marker.
@@ -272,6 +290,9 @@ func (g *Group) Remove() error {
 		return nil
 	}
 	var errs []error
+	for _, dir := range g.strange {
+		_ = removeGroupDir(dir) // most were never made
+	}
 	for controller, dir := range g.dirs {
 		if err := removeGroupDir(dir); err != nil {
 			errs = append(errs, fmt.Errorf("remove %s cgroup of %s: %w", controller, g.name, err))
@@ -306,6 +327,15 @@ func removeChildren(dir string) {
 			_ = unix.Rmdir(filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// Strange are directories that a container engine may have made for the group,
+// beside Dirs.
+func (g *Group) Strange() []string {
+	if g == nil {
+		return nil
+	}
+	return slices.Clone(g.strange)
 }
 
 // Dirs are the group's directories by controller, "" on cgroup v2; there are

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -72,8 +73,16 @@ func (s *Session) appEnded(result app.Result) (policy app.Policy, over bool) {
 	fault, end, policy := evidence.FaultAppExited, evidence.EndAppExited, s.request.App.Runner.OnExit
 	last := ""
 	if !result.Clean() {
-		fault, end, policy = evidence.FaultAppCrashed, evidence.EndAppCrashed, s.request.App.Runner.OnCrash
+		fault, end, policy = cmp.Or(result.Fault, evidence.FaultAppCrashed), evidence.EndAppCrashed, s.request.App.Runner.OnCrash
 		last = s.lastLine("app")
+	}
+	switch result.Fault {
+	case evidence.FaultContainerStopped:
+		end = evidence.EndStopped
+	case evidence.FaultImageMissing, evidence.FaultAppStart, evidence.FaultAppNotFound:
+		if s.busyWith() != "" {
+			end = evidence.EndLaunchFailed
+		}
 	}
 	s.trace.Exited(evidence.StageApp, fault, "process", "app", "how", result.String(), "last", last, "policy", string(policy))
 	if policy == app.Restart || policy == app.Card {
@@ -167,6 +176,9 @@ func (s *Session) tellStart(running app.Running) {
 			s.say(card.Card{Title: s.request.App.Title, Lines: []string{s.request.App.Title + " runs, but has no window open."}})
 			return
 		}
+		if s.busyWith() != "" {
+			continue // tellDoing keeps the card
+		}
 		c := card.Card{Title: s.request.App.Title, Lines: []string{s.request.App.Title + " is being started."}}
 		if since := time.Since(began); since > startingAgain {
 			c.Lines = []string{fmt.Sprintf("%s has been starting for %s.", s.request.App.Title, inWords(since))}
@@ -176,6 +188,22 @@ func (s *Session) tellStart(running app.Running) {
 		}
 		s.say(c)
 	}
+}
+
+// tellDoing tells the player what the start of the app waits for.
+func (s *Session) tellDoing(text string) {
+	s.mu.Lock()
+	s.doing = text
+	s.mu.Unlock()
+	if text != "" {
+		s.say(card.Card{Title: s.request.App.Title, Lines: []string{text}})
+	}
+}
+
+func (s *Session) busyWith() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doing
 }
 
 // say changes the card. A display that does not hear is about to be found dead.

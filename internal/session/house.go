@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -45,6 +47,8 @@ type Options struct {
 	// UIDFirst and UIDCount are the user ids for sessions and media workers of
 	// a host that runs as root.
 	UIDFirst, UIDCount uint32
+	// EngineSockets are where the container engine may listen, the likeliest first.
+	EngineSockets []string
 	// Isolation is IsolationAuto, IsolationRequired or IsolationOff.
 	Isolation Isolation
 	// Private are directories of the host that apps do not see; RuntimeDir is
@@ -83,11 +87,12 @@ type House struct {
 	o       Options
 	spawner *process.Spawner
 	groups  *process.Groups
-	runner  app.Runner
+	runner  *app.Runners
 	ids     *userIDs
 	spares  *spares
 
 	stopReaper context.CancelFunc
+	tending    sync.WaitGroup // of what ends with the reaper
 
 	rungs       *rungs
 	gpus        *gpus
@@ -125,12 +130,13 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		o.Log.Warn("cgroups cannot be used: sessions are held by process groups", "error", err)
 	}
 	spawner := process.NewSpawner()
-	runner, err := isolate(ctx, o, spawner)
+	processes, err := isolate(ctx, o, spawner)
 	if err != nil {
 		spawner.Close()
 		return nil, err
 	}
 	reaper, stop := context.WithCancel(context.WithoutCancel(ctx))
+	runner := &app.Runners{Processes: processes, Containers: &app.Containers{Sockets: o.EngineSockets, Instance: o.Instance, Run: uuid.NewString()}}
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
@@ -147,6 +153,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		spawner.Close()
 		return nil, err
 	}
+	h.tending.Go(func() { runner.Containers.Tend(reaper, h.sweptContainers) })
 	h.spares = newSpares(h)
 	h.spares.replenish()
 	return h, nil
@@ -201,6 +208,16 @@ func (h *House) prepareDirs(ctx context.Context) error {
 		return fmt.Errorf("make the directory for the output of sessions: %w", err)
 	}
 	return nil
+}
+
+// sweptContainers tells of what an earlier run left at the container engine.
+func (h *House) sweptContainers(names []string, err error) {
+	if err != nil {
+		h.o.Log.Debug("could not look for containers that an earlier run left behind", "error", err)
+	}
+	if len(names) > 0 {
+		h.o.Log.Warn("removed containers that an earlier run left behind", "containers", names)
+	}
 }
 
 // Hierarchy tells how sessions are grouped on this machine.
@@ -355,6 +372,7 @@ func (h *House) Close(ctx context.Context, end evidence.End) error {
 	h.spares.close()
 	h.spawner.Close()
 	h.stopReaper()
+	h.tending.Wait()
 	if err := h.groups.Close(); err != nil {
 		errs = append(errs, err)
 	}

@@ -125,7 +125,7 @@ func (s *Session) settle() (err error) {
 
 // takeUser decides whom the session's processes run as.
 func (s *Session) takeUser() (err error) {
-	if s.request.App.Runner.User != "" {
+	if !app.Pooled(s.request.App) {
 		s.credential, err = app.Configured(s.request.App)
 		return err
 	}
@@ -173,6 +173,8 @@ func (s *Session) startApp(ctx context.Context) error {
 		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
 		Width: s.request.Width, Height: s.request.Height, Refresh: s.request.FPS,
 		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(),
+		Sound: s.soundSocket(), Client: s.request.Client, Tell: s.tellDoing,
+		Note: func(pairs ...string) { s.trace.Note(evidence.StageApp, pairs...) },
 	})
 	if err != nil {
 		s.trace.Failed(evidence.StageApp, evidence.FaultOf(err), "error", err.Error())
@@ -181,7 +183,11 @@ func (s *Session) startApp(ctx context.Context) error {
 	s.mu.Lock()
 	s.running = running
 	s.mu.Unlock()
-	s.trace.Done(evidence.StageApp)
+	var steps []string
+	if r, ok := running.(interface{ Steps() []string }); ok {
+		steps = r.Steps()
+	}
+	s.trace.Done(evidence.StageApp, steps...)
 	s.watchers.Go(func() { s.tellStart(running) })
 	return nil
 }

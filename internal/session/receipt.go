@@ -75,8 +75,21 @@ func (s *Session) take() meter.Usage {
 		u[meter.GPUMemory] = v
 	}
 	u[meter.Directories] = present([]string{s.dir})
-	u[meter.Cgroups] = present(slices.Collect(maps.Values(s.group.Dirs())))
+	u[meter.Cgroups] = present(s.cgroups())
+	if names, _ := s.containers(); len(names) > 0 {
+		u[meter.Containers] = meter.Exactly(len(names))
+	}
 	return u
+}
+
+// cgroups are the directories that may be the session's.
+func (s *Session) cgroups() []string {
+	return append(slices.Sorted(maps.Values(s.group.Dirs())), s.group.Strange()...)
+}
+
+// containers names those that the session has at the engine.
+func (s *Session) containers() ([]string, error) {
+	return s.house.runner.Left(context.Background(), s.id)
 }
 
 // leftOnGPU adds what drivers still hold for the session's processes. They take
@@ -121,7 +134,15 @@ func (s *Session) left() (u meter.Usage, residue []string) {
 		}
 		residue = append(residue, fmt.Sprintf("process %d (%s)", pid, name))
 	}
-	for _, dir := range append(slices.Sorted(maps.Values(s.group.Dirs())), s.dir) {
+	names, err := s.containers()
+	if err != nil {
+		residue = append(residue, "containers unknown: "+err.Error())
+	}
+	residue = append(residue, names...)
+	if len(names) > 0 {
+		u[meter.Containers] = meter.Exactly(len(names))
+	}
+	for _, dir := range append(s.cgroups(), s.dir) {
 		if dir != "" && present([]string{dir}).N > 0 {
 			kind := "directory "
 			if dir != s.dir {
@@ -131,7 +152,7 @@ func (s *Session) left() (u meter.Usage, residue []string) {
 		}
 	}
 	u[meter.Directories] = present([]string{s.dir})
-	u[meter.Cgroups] = present(slices.Collect(maps.Values(s.group.Dirs())))
+	u[meter.Cgroups] = present(s.cgroups())
 	return u, residue
 }
 
@@ -164,6 +185,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		}
 		h.budget.learn(r.App, r.Took)
 		r.Later, r.Residue = s.left()
+		h.runner.Forget(s.id)
 		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
 		r.Serve, r.ServeStarted = own(), h.started
 		more, checked := h.books.compare(h)

@@ -108,6 +108,7 @@ type Session struct {
 	end       evidence.End
 	detail    string
 	mapped    bool
+	doing     string // what the start of the app waits for, "" for nothing special
 
 	ending chan struct{} // closed when end is decided
 	done   chan struct{} // closed when nothing is left

@@ -54,6 +54,13 @@ func (s *Session) soundEnv() []string {
 	return s.sound.Env()
 }
 
+func (s *Session) soundSocket() string {
+	if s.sound == nil {
+		return ""
+	}
+	return s.sound.Socket()
+}
+
 // keepSound runs sound servers, one after the other, until the session ends.
 func (s *Session) keepSound(server *sound.Server, channels int) {
 	restarts := newBreaker(maxSoundRestarts, soundRestartWindow)

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/moby/moby/api/types/jsonstream"
+	"github.com/moby/moby/client"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+)
+
+// HasImage tells whether the engine has the image.
+func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := e.api.ImageInspect(ctx, image)
+	switch {
+	case err == nil:
+		return true, nil
+	case isNotFound(err):
+		return false, nil
+	}
+	return false, e.failed(err, "look for the image %s", image)
+}
+
+// Progress is how far an image has been fetched, in bytes; what is to come is
+// found out on the way, so that Total grows.
+type Progress struct {
+	Done, Total int64
+}
+
+// String is the progress for a person.
+func (p Progress) String() string {
+	if p.Total == 0 {
+		return "asking the registry"
+	}
+	return fmt.Sprintf("%d of %d MB", p.Done/1e6, p.Total/1e6)
+}
+
+const (
+	// mostLayers bounds the layers that progress is kept of.
+	mostLayers = 1024
+	// tellEvery is how often progress is told.
+	tellEvery = 500 * time.Millisecond
+	// pullSilence is how long a registry may say nothing.
+	pullSilence = 2 * time.Minute
+)
+
+// Pull fetches an image. tell is called from time to time, on the caller's
+// goroutine. Only ctx bounds the whole; a registry that falls silent does not
+// hold it for ever.
+func (e *Engine) Pull(ctx context.Context, image string, tell func(Progress)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(pullSilence, func() { cancel(fmt.Errorf("nothing came for %s", pullSilence)) })
+	defer silence.Stop()
+	stream, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
+	if err != nil {
+		return e.pullFailed(image, orCause(ctx, err))
+	}
+	layers, told := map[string]jsonstream.Progress{}, time.Time{}
+	for m, err := range stream.JSONMessages(ctx) {
+		if err != nil {
+			return e.pullFailed(image, orCause(ctx, err))
+		}
+		silence.Reset(pullSilence)
+		if m.Error != nil {
+			return e.pullFailed(image, m.Error)
+		}
+		if _, known := layers[m.ID]; m.Progress != nil && m.Progress.Total > 0 && m.Status == "Downloading" && (known || len(layers) < mostLayers) {
+			layers[m.ID] = *m.Progress
+		} else if l, ok := layers[m.ID]; ok && m.Status == "Download complete" {
+			l.Current = l.Total
+			layers[m.ID] = l
+		}
+		if now := time.Now(); now.Sub(told) >= tellEvery {
+			told = now
+			var p Progress
+			for _, l := range layers {
+				p.Done, p.Total = p.Done+l.Current, p.Total+l.Total
+			}
+			tell(p)
+		}
+	}
+	if ctx.Err() != nil {
+		return e.pullFailed(image, context.Cause(ctx))
+	}
+	return nil
+}
+
+func orCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (e *Engine) pullFailed(image string, err error) error {
+	return evidence.Errorf(evidence.Unavailable, "fetch the image %s (engine at %s): %w", image, e.Socket, err)
+}

@@ -67,6 +67,7 @@ func (r *Containers) Start(ctx context.Context, spec Spec, place Place) (Running
 	if err != nil {
 		return nil, err
 	}
+	want.CgroupParent = r.cgroupParent(ctx, e, place.Group)
 	c := &container{
 		runner: r, spec: spec, place: place, want: want, engine: e, pidfd: -1, done: make(chan struct{}), gone: make(chan struct{}),
 	}

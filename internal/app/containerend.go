@@ -22,6 +22,9 @@ const (
 	// askEvery how many looks later the engine is asked again.
 	lookEvery = 200 * time.Millisecond
 	askEvery  = 5
+	// engineEnds is how long after a container that it stopped an engine that is
+	// ending may still answer.
+	engineEnds = time.Second
 	// lastLines is how long the end of the output may take to arrive.
 	lastLines = time.Second
 )
@@ -149,6 +152,28 @@ func (c *container) withEngine(status int) Result {
 	return r
 }
 
+// engineGoes tells whether the engine is just ending: it stops all containers
+// while it still answers.
+func (c *container) engineGoes(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, engineEnds)
+	defer cancel()
+	tick := time.NewTicker(engineEnds / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			// One that ends takes no new connection, but serves the old ones.
+			e, err := c.runner.connect(ctx)
+			if err != nil {
+				return ctx.Err() == nil
+			}
+			_ = e.Close()
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
 // judge names what is known of a container's end beyond its status.
 func (c *container) judge(status int, lost bool) Result {
 	r := Result{Exit: c.exit(status)}
@@ -172,6 +197,8 @@ func (c *container) judge(status int, lost bool) Result {
 		if mib := c.spec.Runner.Container.MemoryMiB; mib > 0 {
 			r.Why = fmt.Sprintf("it needed more than its %d MiB of memory", mib)
 		}
+	case (death.Signal != 0 || engine.NotFound(err)) && c.engineGoes(ctx):
+		return c.withEngine(status)
 	case death.Signal != 0 || engine.NotFound(err):
 		r.Fault, r.Why = evidence.FaultContainerStopped, "its container was stopped from outside"
 	case status == 126 || status == 127:

@@ -40,6 +40,7 @@ type Containers struct {
 	mu       sync.Mutex          // covers what follows
 	sessions map[string]bool     // those that have had a container and may have one still
 	owed     map[string]struct{} // containers that are to be removed once the engine answers
+	driver   map[string]string   // of control groups, by the engine's socket
 }
 
 var _ Runner = (*Containers)(nil)
@@ -102,6 +103,34 @@ func (r *Containers) remember(session string) {
 		r.sessions = map[string]bool{}
 	}
 	r.sessions[session] = true
+}
+
+// cgroupParent is the session's group where the engine can put a container into
+// it: one that leaves groups to systemd cannot.
+func (r *Containers) cgroupParent(ctx context.Context, e *engine.Engine, group *process.Group) string {
+	parent := group.Parent()
+	if parent == "" {
+		return ""
+	}
+	r.mu.Lock()
+	driver, known := r.driver[e.Socket]
+	r.mu.Unlock()
+	if !known {
+		var err error
+		if driver, err = e.CgroupDriver(ctx); err != nil {
+			return ""
+		}
+		r.mu.Lock()
+		if r.driver == nil {
+			r.driver = map[string]string{}
+		}
+		r.driver[e.Socket] = driver
+		r.mu.Unlock()
+	}
+	if driver != "cgroupfs" {
+		return ""
+	}
+	return parent
 }
 
 func (r *Containers) labelled(ctx context.Context, labels map[string]string) ([]engine.Container, error) {

@@ -59,13 +59,13 @@ func (g *Group) Parent() string {
 }
 
 // otherControllers lists where a group with that path would be under the
-// hierarchies of cgroup v1 that hold none of ours.
+// hierarchies that hold none of ours: cgroup v1 has many, and v2 may be beside them.
 func otherControllers(mountinfo, path string, ours map[string]string) []string {
 	var dirs []string
 	for line := range strings.Lines(mountinfo) {
 		left, right, ok := strings.Cut(strings.TrimSpace(line), " - ")
 		fields, kind := strings.Fields(left), strings.Fields(right)
-		if !ok || len(fields) < 5 || len(kind) == 0 || kind[0] != "cgroup" {
+		if !ok || len(fields) < 5 || len(kind) == 0 || kind[0] != "cgroup" && kind[0] != "cgroup2" {
 			continue
 		}
 		dir := filepath.Join(fields[4], path)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/engine/enginetest"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
 )
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 	// Session users walk through it.
 	_ = os.Chmod(scratch, 0o755)
 	code := m.Run()
+	enginetest.CloseShared()
 	_ = os.RemoveAll(scratch)
 	os.Exit(code)
 }

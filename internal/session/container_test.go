@@ -1,0 +1,329 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/app"
+	"github.com/kennel-stream/kennel/internal/engine"
+	"github.com/kennel-stream/kennel/internal/engine/enginetest"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
+)
+
+const image = "kennel/test:1"
+
+// dock opens a house with a Docker of its own, whose image has busybox and the
+// demo app.
+func dock(t *testing.T, options ...string) (*house, *enginetest.Docker, <-chan Receipt) {
+	t.Helper()
+	d := enginetest.Shared(t)
+	if len(options) > 0 {
+		d = enginetest.Start(t, options...)
+	}
+	o := dockOptions(t, d)
+	receipts := make(chan Receipt, 100)
+	o.Receipt = func(r Receipt) { receipts <- r }
+	d.Import(image, map[string]string{"/usr/bin/kennel": o.Executable})
+	h := open(t, o)
+	h.receiptDelay = 200 * time.Millisecond
+	return h, d, receipts
+}
+
+func dockOptions(t *testing.T, d *enginetest.Docker) Options {
+	o := options(t)
+	o.EngineSockets = []string{d.Socket}
+	return o
+}
+
+// boxed is an app in a container without a network.
+func boxed(args ...string) app.Spec {
+	return app.Spec{ID: 3, Slug: "boxed", Title: "Boxed", Runner: app.RunnerSpec{
+		Type: app.TypeDocker, Args: args, Container: &app.ContainerSpec{Image: image, Network: "none", Pull: "never"},
+	}}
+}
+
+func containers(t *testing.T, d *enginetest.Docker) []engine.Container {
+	t.Helper()
+	e, err := engine.Connect(t.Context(), []string{d.Socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	all, err := e.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// noContainer fails when the engine has any container, or its groups are left.
+func (h *house) noContainer(d *enginetest.Docker) {
+	h.t.Helper()
+	t, ok := h.t.(*testing.T)
+	if !ok {
+		return
+	}
+	if all := containers(t, d); len(all) > 0 {
+		t.Errorf("left at the engine: %v", all)
+	}
+	if left, _ := filepath.Glob("/sys/fs/cgroup/*/kennel-" + h.o.Instance + "/*-*"); len(left) > 0 {
+		t.Errorf("left groups: %v", left)
+	}
+}
+
+// TestAppInAContainer: it is seen, belongs to its session, sees nothing else of
+// the host, and leaves nothing.
+func TestAppInAContainer(t *testing.T) {
+	h, d, receipts := dock(t)
+	s := h.launch(request("a", boxed("kennel", "demo")))
+	next(t, h.play(s, stream))
+	started := h.await("the start", 1, func(e evidence.Event) bool { return e.Stage == evidence.StageApp && e.Kind == evidence.Done })
+	if !strings.HasPrefix(started.Attrs["container"], "boxed_") || started.Attrs["create"] == "" || started.Attrs["start"] == "" {
+		t.Errorf("the start tells %v", started.Attrs)
+	}
+	all := containers(t, d)
+	if len(all) != 1 || all[0].State != "running" || all[0].Image != image {
+		t.Fatalf("containers %+v", all)
+	}
+	inside := false
+	for _, pid := range s.Processes() {
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		inside = inside || strings.HasPrefix(string(name), "kennel\x00demo")
+	}
+	if !inside && h.Hierarchy() != 0 {
+		t.Errorf("the session's processes %v lack the container's", s.Processes())
+	}
+	r := h.endWithReceipt(s, receipts)
+	if r.Fault() != "" || r.Took[meter.Containers] != meter.Exactly(1) {
+		t.Errorf("receipt %+v", r)
+	}
+	h.noContainer(d)
+}
+
+// TestAContainerSeesItsSessionOnly: who it runs as, what it may do, what is there.
+func TestAContainerSeesItsSessionOnly(t *testing.T) {
+	h, d, receipts := dock(t)
+	spec := boxed("sh", "-c", `id -u; cat /proc/self/status | while read k v; do case $k in CapEff:|NoNewPrivs:|Seccomp:) echo $k $v;; esac; done
+		ls /run/kennel; ls -d /run/kennel/pulse/native; touch /made 2>/dev/null && echo image writable; touch $HOME/made && echo home writable
+		echo $WAYLAND_DISPLAY $KENNEL_WIDTH $EXTRA; cat /etc/added; touch /etc/added 2>/dev/null && echo mount writable; echo over; exec sleep 1000`)
+	added := filepath.Join(t.TempDir(), "added")
+	if err := os.WriteFile(added, []byte("from the host\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	spec.Runner.Env = []string{"EXTRA=more"}
+	spec.Runner.Container.ReadOnly = true
+	spec.Runner.Container.Mounts = []string{added + ":/etc/added:ro"}
+	s := h.launch(request("a", spec))
+	text := h.output(s, "over")
+	for _, want := range []string{
+		fmt.Sprint(s.credential.UID), "CapEff: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2", "wayland-1", "/run/kennel/pulse/native",
+		"home writable", "wayland-1 640 more", "from the host",
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, bad := range []string{"image writable", "mount writable"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%s", bad)
+		}
+	}
+	if r := h.endWithReceipt(s, receipts); r.Fault() != "" {
+		t.Errorf("receipt %+v", r)
+	}
+	h.noContainer(d)
+}
+
+// output waits until the app has written a line, and returns all lines.
+func (h *house) output(s *Session, last string) string {
+	h.t.Helper()
+	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(patience)
+	defer tick.Stop()
+	for {
+		text := strings.Join(s.OutputTail("app"), "\n") + "\n"
+		if strings.Contains(text, last+"\n") {
+			return text
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			h.t.Fatalf("the app did not write %q:\n%s", last, text)
+		}
+	}
+}
+
+// TestEndsOfContainers: each way has its fault, its end and its words.
+func TestEndsOfContainers(t *testing.T) {
+	h, d, receipts := dock(t)
+	small := boxed("tail", "/dev/zero")
+	small.Runner.Container.MemoryMiB = 16
+	for _, c := range []struct {
+		name   string
+		spec   app.Spec
+		meddle func(id string)
+		fault  evidence.FaultID
+		end    evidence.End
+		words  string
+	}{
+		{"crash", boxed("sh", "-c", "echo it broke; exit 3"), nil, evidence.FaultAppCrashed, evidence.EndAppCrashed, "exit status 3"},
+		{"signal", boxed("sh", "-c", "kill -9 $$; sleep 1; exit 137"), nil, evidence.FaultAppCrashed, evidence.EndAppCrashed, "killed by SIGKILL"},
+		{"exit", boxed("true"), nil, evidence.FaultAppExited, evidence.EndAppExited, "exit status 0"},
+		{"memory", small, nil, evidence.FaultAppOOM, evidence.EndAppCrashed, "it needed more than its 16 MiB of memory"},
+		{"stop", boxed("sleep", "1000"), func(id string) { d.Tell("POST", "/containers/"+id+"/stop?t=0") }, evidence.FaultContainerStopped, evidence.EndStopped, "its container was stopped from outside"},
+		{"remove", boxed("sleep", "1000"), func(id string) { d.Tell("DELETE", "/containers/"+id+"?force=1") }, evidence.FaultContainerStopped, evidence.EndStopped, "its container was stopped from outside"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := h.launch(request(c.name, c.spec))
+			if c.meddle != nil {
+				c.meddle(containers(t, d)[0].ID)
+			}
+			e := h.await("the end of "+c.name, 1, exits(s))
+			if e.Fault != c.fault || e.Attrs["how"] != c.words {
+				t.Errorf("the event: %s %v", e.Fault, e.Attrs)
+			}
+			if c.name == "crash" && e.Attrs["last"] != "it broke" {
+				t.Errorf("last words %q", e.Attrs["last"])
+			}
+			h.finished(s, c.end)
+			if r := receive(t, receipts); r.Fault() != "" {
+				t.Errorf("receipt %+v", r)
+			}
+			h.noContainer(d)
+		})
+	}
+}
+
+// TestContainersThatCannotStart: the player reads why at once.
+func TestContainersThatCannotStart(t *testing.T) {
+	h, d, receipts := dock(t)
+	never, unknown := boxed(), boxed()
+	never.Runner.Container.Image = "kennel/absent:1"
+	unknown.Runner.Container.Image, unknown.Runner.Container.Pull = "127.0.0.1:1/kennel/absent:1", "missing"
+	for _, c := range []struct {
+		spec  app.Spec
+		fault evidence.FaultID
+		words string
+	}{
+		{never, evidence.FaultImageMissing, "not to be fetched"},
+		{unknown, evidence.FaultImageMissing, "could not be fetched"},
+		{boxed("no-such-program"), evidence.FaultAppNotFound, "no-such-program"},
+	} {
+		_, err := h.Launch(t.Context(), request("a", c.spec))
+		if evidence.FaultOf(err) != c.fault || !strings.Contains(fmt.Sprint(err), c.words) {
+			t.Errorf("%s: %v", evidence.FaultOf(err), err)
+		}
+		if r := receive(t, receipts); r.Fault() != "" || r.End != evidence.EndLaunchFailed {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+	h.noContainer(d)
+	d.Stop()
+	if _, err := h.Launch(t.Context(), request("a", boxed("true"))); evidence.FaultOf(err) != evidence.FaultEngine {
+		t.Errorf("%s: %v", evidence.FaultOf(err), err)
+	}
+	d.Restart()
+}
+
+// TestSessionsOutliveTheirEngine: where containers do, and always those without one.
+func TestSessionsOutliveTheirEngine(t *testing.T) {
+	h, d, receipts := dock(t, "--live-restore")
+	s, plain := h.launch(request("a", boxed("kennel", "demo"))), h.launch(request("b", demo()))
+	frames, others := h.play(s, stream), h.play(plain, stream)
+	next(t, frames)
+	next(t, others)
+	d.Kill()
+	h.await("the loss", 1, func(e evidence.Event) bool {
+		return e.Session == s.ID() && strings.Contains(e.Attrs["warning"], "goes on without it")
+	})
+	drain(frames)
+	drain(others)
+	next(t, frames)
+	next(t, others)
+	d.Restart()
+	h.await("the return", 1, func(e evidence.Event) bool { return e.Session == s.ID() && e.Attrs["engine"] != "" })
+	drain(frames)
+	next(t, frames)
+	for _, one := range []*Session{s, plain} {
+		if r := h.endWithReceipt(one, receipts); r.Fault() != "" {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+	h.noContainer(d)
+}
+
+func drain(frames <-chan bool) {
+	for {
+		select {
+		case <-frames:
+		default:
+			return
+		}
+	}
+}
+
+// TestTheEngineTakesAContainerWithIt: that one session ends, and says why; what
+// could not be removed meanwhile is removed when the engine is back.
+func TestTheEngineTakesAContainerWithIt(t *testing.T) {
+	h, d, receipts := dock(t)
+	s, plain := h.launch(request("a", boxed("sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"))), h.launch(request("b", demo()))
+	d.Stop()
+	e := h.await("the end", 1, exits(s))
+	if e.Fault != evidence.FaultEngineRestarted {
+		t.Errorf("%s %v", e.Fault, e.Attrs)
+	}
+	<-s.Done()
+	if r := receive(t, receipts); r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, " "), "containers unknown") {
+		t.Errorf("receipt %+v", r)
+	}
+	if end, _ := plain.EndReason(); end != "" {
+		t.Errorf("the other session ends: %s", end)
+	}
+	d.Restart()
+	for deadline := time.Now().Add(patience); len(containers(t, d)) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("left: %v", containers(t, d))
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	plain.End(evidence.EndStopped, "")
+	<-plain.Done()
+	receive(t, receipts)
+}
+
+// TestContainersOfAnEarlierRunAreRemoved, those of others are not.
+func TestContainersOfAnEarlierRunAreRemoved(t *testing.T) {
+	d := enginetest.Shared(t)
+	o := dockOptions(t, d)
+	d.Import(image, nil)
+	e, err := engine.Connect(t.Context(), []string{d.Socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	for name, labels := range map[string]map[string]string{
+		"mine":   {"stream.kennel.instance": o.Instance, "stream.kennel.run": "earlier", "stream.kennel.session": "x"},
+		"theirs": {"stream.kennel.instance": "other", "stream.kennel.run": "earlier"},
+	} {
+		id, err := e.Create(t.Context(), engine.Spec{Name: name, Image: image, Args: []string{"sleep", "1000"}, Network: "none", Labels: labels})
+		if err = errors.Join(err, e.Run(t.Context(), id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, o)
+	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
+		all := containers(t, d)
+		if len(all) == 1 && all[0].Name == "theirs" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("containers %v", all)
+		}
+	}
+	d.Tell("DELETE", "/containers/theirs?force=1")
+}

@@ -80,6 +80,7 @@ func needRestart(old, now config.Config) (sections []string) {
 		{"audio", old.Audio, now.Audio},
 		{"process", old.Process, now.Process},
 		{"health", old.Health, now.Health},
+		{"wolf", old.Wolf, now.Wolf},
 	} {
 		if !reflect.DeepEqual(s.old, s.now) {
 			sections = append(sections, s.name)
@@ -94,6 +95,6 @@ func restartKept(old, now config.Config) config.Config {
 	now.Hostname, now.Ports, now.Announce, now.Listen, now.Discovery = old.Hostname, old.Ports, old.Announce, old.Listen, old.Discovery
 	now.Log.Format = old.Log.Format
 	now.Limits.ClientTimeout, now.Limits.PairTimeout = old.Limits.ClientTimeout, old.Limits.PairTimeout
-	now.Audio, now.Process, now.Health = old.Audio, old.Process, old.Health
+	now.Audio, now.Process, now.Health, now.Wolf = old.Audio, old.Process, old.Health, old.Wolf
 	return now
 }

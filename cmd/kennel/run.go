@@ -42,6 +42,7 @@ type running struct {
 	recorder  *host.Recorder
 	socket    net.Listener
 	api       *http.Server
+	wolf      *wolf // nil without
 	announced config.PortPlan
 	dir       string
 	manager   systemd.Manager
@@ -61,7 +62,7 @@ func newLogger(w io.Writer, c config.Log) (*slog.Logger, *slog.LevelVar) {
 // openHost opens the data directory, the ports and the house. Whatever fails,
 // what was opened before is closed again.
 func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger) (_ *running, err error) {
-	r := &running{config: c, log: log, dir: dir, manager: systemd.FromEnvironment()}
+	r := &running{config: c, log: log, dir: dir, manager: systemd.FromEnvironment(), wolf: newWolf(c)}
 	defer func() {
 		if err != nil {
 			r.close(context.WithoutCancel(ctx), evidence.EndShutdown)
@@ -91,25 +92,35 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	r.catalogue = catalogue
 	r.recorder = host.NewRecorder(r.store, log)
 	r.recorder.Forget(c.Limits.History, outputDir(dir))
-	if r.house, err = openHouse(ctx, c, dir, r.recorder, log); err != nil {
+	if r.house, err = openHouse(ctx, c, dir, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
 		return nil, err
 	}
 	bound := c.Ports.Plan()
 	r.announced = c.Announce.Plan(bound)
-	r.host, err = host.New(host.Options{
+	o := host.Options{
 		Config: c, Bound: bound, Announced: r.announced, UUID: who.UUID, Identity: identity,
 		Store: r.store, House: r.house, Catalogue: catalogue, Log: log,
-	})
+	}
+	if r.wolf != nil {
+		o.Waits = r.wolf.feed.Waits
+	}
+	r.host, err = host.New(o)
 	if err != nil {
 		return nil, err
 	}
 	if r.socket, err = web.Listen(filepath.Join(dir, web.SocketName)); err != nil {
 		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
-	r.api = web.NewServer(&web.Local{
+	local := &web.Local{
 		Version: version, UUID: who.UUID, Hostname: c.Hostname, Started: time.Now(), Ports: bound,
 		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue, OutputDir: outputDir(dir),
-	})
+	}
+	r.api = web.NewServer(local)
+	if r.wolf != nil {
+		if err := r.wolf.open(r, local); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
 }
 
@@ -128,7 +139,7 @@ func hostIdentity(s *store.Store) (*gamestream.Identity, error) {
 	return gamestream.LoadIdentity(certPEM, keyPEM)
 }
 
-func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.Recorder, log *slog.Logger) (*session.House, error) {
+func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.Recorder, events evidence.Sink, log *slog.Logger) (*session.House, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "find the kennel program: %w", err)
@@ -150,7 +161,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
 		Encoders: encodersOf(c), EngineSockets: engineSockets(c),
 		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
-		Event: recorder.Record, Receipt: recorder.Receipt, Log: log,
+		Event: events, Receipt: recorder.Receipt, Log: log,
 	})
 }
 
@@ -225,6 +236,9 @@ func (r *running) run(ctx context.Context, out io.Writer) error {
 			cancel(fmt.Errorf("serve the api: %w", err))
 		}
 	})
+	if r.wolf != nil {
+		r.wolf.run(network, &work, func(err error) { cancel(err) })
+	}
 	r.attend(ctx, &work, out)
 	<-ctx.Done()
 	_ = r.manager.Notify(systemd.Stopping)
@@ -233,6 +247,7 @@ func (r *running) run(ctx context.Context, out io.Writer) error {
 	defer done()
 	err := r.house.Close(closing, evidence.EndShutdown)
 	_ = r.api.Shutdown(closing)
+	r.wolf.close(closing)
 	stopNetwork()
 	work.Wait()
 	stopRecording()
@@ -273,6 +288,7 @@ func (r *running) close(ctx context.Context, end evidence.End) {
 		defer cancel()
 		_ = r.house.Close(ctx, end)
 	}
+	r.wolf.close(ctx)
 	if r.socket != nil {
 		_ = r.socket.Close()
 	}

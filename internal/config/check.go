@@ -50,6 +50,12 @@ func (c Config) check(found *problems) {
 	if c.Docker.Socket != "" {
 		found.absolute("docker.socket", c.Docker.Socket)
 	}
+	if c.Wolf.Socket != "" {
+		found.absolute("wolf.socket", c.Wolf.Socket)
+	}
+	if g := c.Wolf.Group; len(g) > maxWord || !printable(g) || strings.ContainsAny(g, ":/ ") {
+		found.addf("wolf.group", "%q is not the name of a group; leave it out for root and the host's own user alone", clip(g))
+	}
 	found.lasting("health.canary_interval", c.Health.CanaryInterval, 0, 24*time.Hour)
 	if len(c.Apps) > maxApps {
 		found.addf("apps", "has %d apps; at most %d are allowed", len(c.Apps), maxApps)

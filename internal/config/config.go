@@ -39,6 +39,8 @@ type Config struct {
 	Health Health `toml:"health"`
 	// Docker is the engine of apps that run in containers.
 	Docker Docker `toml:"docker"`
+	// Wolf is the API that tools made for Wolf speak.
+	Wolf Wolf `toml:"wolf"`
 	// Apps are the apps on offer. A file without apps offers the demo app.
 	Apps []App `toml:"apps"`
 }
@@ -162,6 +164,16 @@ type Docker struct {
 	// Socket is the absolute path of the engine's socket; empty for DOCKER_HOST
 	// or the first of Docker's and podman's usual ones that answers.
 	Socket string `toml:"socket"`
+}
+
+// Wolf is the API that tools made for Wolf speak, on a socket of its own.
+type Wolf struct {
+	// Socket is the absolute path of the socket; empty for none. Where it is
+	// empty, kennel serve takes WOLF_SOCKET_PATH from its environment.
+	Socket string `toml:"socket"`
+	// Group is the group of users who may connect beside root and the host's own
+	// user; empty for nobody else.
+	Group string `toml:"group"`
 }
 
 // Words that the string-valued keys take.

@@ -63,6 +63,9 @@ func (p pinSource) WaitPIN(ctx context.Context, r gamestream.PairRequest) (games
 		Fingerprint: string(r.ID), Name: r.DeviceName, Since: r.At,
 	}
 	p.host.log.Info("a client wants to pair: run kennel pair with the PIN that it shows", "address", request.Address, "request", request.ID)
+	if waits := p.host.o.Waits; waits != nil {
+		waits(request)
+	}
 	pin, err := p.host.pins.wait(ctx, request)
 	if err != nil {
 		return gamestream.PairApproval{}, err

@@ -35,7 +35,10 @@ type Options struct {
 	Store     *store.Store
 	House     *session.House
 	Catalogue *Catalogue
-	Log       *slog.Logger
+	// Waits is told of every pairing request that begins to wait for its PIN; it
+	// must not block. It may be nil.
+	Waits func(Pairing)
+	Log   *slog.Logger
 }
 
 // Host serves Moonlight clients.

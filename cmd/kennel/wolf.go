@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/web"
+	"github.com/kennel-stream/kennel/internal/wolfapi"
+)
+
+// wolfSocketVariable names the socket where the configuration does not.
+const wolfSocketVariable = "WOLF_SOCKET_PATH"
+
+// wolf is the API that tools made for Wolf speak; nil where there is none.
+type wolf struct {
+	feed    *wolfapi.Feed
+	backend *wolfapi.Local
+	socket  net.Listener
+	api     *http.Server
+}
+
+// newWolf returns what hears of events; open is to be called later.
+func newWolf(c config.Config) *wolf {
+	if cmp.Or(c.Wolf.Socket, os.Getenv(wolfSocketVariable)) == "" {
+		return nil
+	}
+	return &wolf{feed: wolfapi.NewFeed()}
+}
+
+// events are the sinks of events: the given one, and the API's.
+func (w *wolf) events(other evidence.Sink) evidence.Sink {
+	if w == nil {
+		return other
+	}
+	return func(e evidence.Event) {
+		other(e)
+		w.feed.Record(e)
+	}
+}
+
+// open makes the socket.
+func (w *wolf) open(r *running, local *web.Local) (err error) {
+	path := cmp.Or(r.config.Wolf.Socket, os.Getenv(wolfSocketVariable))
+	if w.socket, err = wolfapi.Listen(path, r.config.Wolf.Group, r.log.Warn); err != nil {
+		return &evidence.Error{Kind: evidence.Unavailable, Err: err}
+	}
+	r.log.Info("wolf's api is served", "socket", path)
+	w.backend = &wolfapi.Local{Local: local, UIDFirst: r.config.Process.UIDFirst, Announced: r.announced}
+	w.api = wolfapi.NewServer(w.backend, w.feed, r.log.Warn)
+	return nil
+}
+
+// run serves until ctx ends, then lets running calls finish until closing does.
+func (w *wolf) run(ctx context.Context, work *sync.WaitGroup, failed func(error)) {
+	work.Go(func() { w.feed.Run(ctx, w.backend) })
+	work.Go(func() {
+		if err := w.api.Serve(w.socket); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			failed(fmt.Errorf("serve wolf's api: %w", err))
+		}
+	})
+}
+
+// close ends what open and run began; it may be called on any wolf.
+func (w *wolf) close(ctx context.Context) {
+	if w == nil || w.socket == nil {
+		return
+	}
+	if w.api != nil {
+		_ = w.api.Shutdown(ctx)
+	}
+	_ = w.socket.Close()
+	w.socket = nil
+}

@@ -1,0 +1,119 @@
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/internal/store"
+)
+
+// Order is a launch that comes over an API and not from the client itself.
+type Order struct {
+	// Client is the id of a paired client; empty for one that is made up, who can
+	// reach the session with Key alone.
+	Client string
+	// App is the app's id.
+	App int32
+	// Width and Height (pixels), FPS and Channels are as those of a client's launch.
+	Width, Height, FPS, Channels int
+	// Key and KeyID are what a client gives as rikey and rikeyid.
+	Key   [16]byte
+	KeyID int32
+	// Address is the host in the RTSP requests of the client, by which they are
+	// told from others'; the zero Addr for one that is made up.
+	Address netip.Addr
+}
+
+// Order launches a session for somebody who talks RTSP without encryption to
+// the order's address. A session that the client has already is a conflict.
+func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
+	spec, err := h.o.Catalogue.Find(o.App)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkMode(o.Width, o.Height, o.FPS); err != nil {
+		return nil, err
+	}
+	if o.Client, err = h.orderer(ctx, o.Client); err != nil {
+		return nil, err
+	}
+	if o.Address.IsValid() && h.links.find(func(l *link) bool { return l.address == o.Address }) != nil {
+		return nil, evidence.Errorf(evidence.Conflict, "another session is reached by the address %s: give each its own", o.Address)
+	}
+	s, err := h.o.House.Launch(ctx, session.Request{
+		Client: o.Client, App: spec, Width: o.Width, Height: o.Height, FPS: o.FPS, Channels: o.Channels, Goodbye: h.goodbye(o.Client),
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLink(s, o.Client, o.Key, o.KeyID, false)
+	if err != nil {
+		s.End(evidence.EndLaunchFailed, err.Error())
+		return nil, err
+	}
+	if o.Address.IsValid() {
+		l.address = o.Address
+	}
+	h.links.put(l)
+	return s, nil
+}
+
+// orderer is the id of the client that a session is ordered for.
+func (h *Host) orderer(ctx context.Context, client string) (string, error) {
+	if client == "" {
+		var random [32]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			return "", fmt.Errorf("make up a client: %w", err)
+		}
+		return hex.EncodeToString(random[:]), nil
+	}
+	if _, err := h.o.Store.Client(ctx, client); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return "", evidence.Errorf(evidence.NotFound, "no client %s is paired", client)
+		}
+		return "", err
+	}
+	return client, nil
+}
+
+// pauseTimeout bounds the wait until a client has heard that its stream pauses.
+const pauseTimeout = time.Second
+
+// Pause sends the client of a session away. Its app lives on for the lease, and
+// the client may resume.
+func (h *Host) Pause(ctx context.Context, sessionID string) error {
+	s, ok := h.o.House.Session(sessionID)
+	if !ok {
+		return evidence.Errorf(evidence.NotFound, "no session %s is running", sessionID)
+	}
+	if l := h.links.find(func(l *link) bool { return l.session == s }); l != nil {
+		ctx, cancel := context.WithTimeout(ctx, pauseTimeout)
+		defer cancel()
+		l.farewell(ctx, evidence.EndStopped)
+		h.links.drop(l)
+	}
+	s.Pause()
+	return nil
+}
+
+// ClientAddress is where a session's client is connected from; the zero Addr
+// while it is not.
+func (h *Host) ClientAddress(sessionID string) netip.Addr {
+	l := h.links.find(func(l *link) bool { return l.session.ID() == sessionID })
+	if l == nil {
+		return netip.Addr{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer == nil {
+		return netip.Addr{}
+	}
+	return l.peer.Addr().Addr().Unmap()
+}

@@ -1,0 +1,160 @@
+package wolfapi
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/web"
+)
+
+func (a *api) apps(ctx context.Context) (AppList, error) {
+	apps, err := a.offered(ctx)
+	return AppList{Success: true, Apps: apps}, err
+}
+
+func (a *api) offered(ctx context.Context) ([]App, error) {
+	entries, err := a.backend.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]App, 0, len(entries))
+	for _, e := range entries {
+		apps = append(apps, appOf(e.App))
+	}
+	return apps, nil
+}
+
+// appOf is an app in Wolf's words.
+func appOf(c config.App) App {
+	app := App{Title: c.Title, ID: idOf(c), StartVirtualCompositor: true, StartAudioServer: true, Runner: runnerOf(c.Runner)}
+	if c.IconPNGPath != "" {
+		app.IconPNGPath = &c.IconPNGPath
+	}
+	return app
+}
+
+func runnerOf(r config.Runner) Runner {
+	switch r.Type {
+	case config.RunnerDocker:
+		d := DockerRunner{Type: runnerDocker, Name: r.Name, Image: r.Image, Mounts: r.Mounts, Env: r.Env, Devices: r.Devices, Ports: r.Ports}
+		if r.BaseCreateJSON != "" {
+			d.BaseCreateJSON = &r.BaseCreateJSON
+		}
+		return Runner{Type: runnerDocker, Docker: d}
+	case config.RunnerDemo:
+		return Runner{Type: runnerProcess, Process: ProcessRunner{RunCmd: "kennel demo"}}
+	}
+	command := r.RunCmd
+	if command == "" {
+		command = quoted(r.Args)
+	}
+	return Runner{Type: runnerProcess, Process: ProcessRunner{RunCmd: command}}
+}
+
+// quoted joins words to a command line that splits into them again.
+func quoted(args []string) string {
+	words := make([]string, len(args))
+	for i, arg := range args {
+		if words[i] = arg; arg == "" || strings.ContainsAny(arg, " \t\r\n'\"\\|&;<>()$`*?[]~#") {
+			words[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// addApp adds an app, or replaces one of the same id that was added before:
+// Wolf forgets such apps with its process, so tools add them at every start.
+func (a *api) addApp(ctx context.Context, request App) (Success, error) {
+	app, err := configOf(request)
+	if err != nil {
+		return Success{}, err
+	}
+	if old, ok, err := a.app(ctx, request.ID); err != nil {
+		return Success{}, err
+	} else if ok && request.ID != "" {
+		app.Slug, app.ID = old.Slug, old.ID
+		_, err := a.backend.UpdateApp(ctx, old.Slug, app)
+		return Success{Success: err == nil}, err
+	}
+	if err := nameApp(&app, string(request.ID)); err != nil {
+		return Success{}, err
+	}
+	_, err = a.backend.AddApp(ctx, app)
+	return Success{Success: err == nil}, err
+}
+
+// configOf is an app in Kennel's words. What is not used is in the table of
+// the documentation.
+func configOf(request App) (config.App, error) {
+	app := config.App{Title: strings.TrimSpace(request.Title)}
+	if path := request.IconPNGPath; path != nil && filepath.IsAbs(*path) {
+		app.IconPNGPath = *path
+	}
+	switch request.Runner.Type {
+	case runnerProcess:
+		app.Runner = config.Runner{Type: config.RunnerProcess, RunCmd: request.Runner.Process.RunCmd}
+	case runnerDocker:
+		d := request.Runner.Docker
+		app.Runner = config.Runner{
+			Type: config.RunnerDocker, Name: d.Name, Image: d.Image, Mounts: d.Mounts, Env: d.Env, Devices: d.Devices, Ports: d.Ports,
+		}
+		if d.BaseCreateJSON != nil {
+			app.Runner.BaseCreateJSON = *d.BaseCreateJSON
+		}
+	case "":
+		return config.App{}, evidence.Errorf(evidence.Invalid, "app %.64q: its runner has no type: write \"process\" or \"docker\"", request.Title)
+	default:
+		return config.App{}, unsupported("app %.64q: Kennel has no runner %.64q: write \"process\" or \"docker\"", request.Title, request.Runner.Type)
+	}
+	return app, nil
+}
+
+// app finds an app by its id in Wolf.
+func (a *api) app(ctx context.Context, id Key) (web.App, bool, error) {
+	entries, err := a.backend.Apps(ctx)
+	if err != nil {
+		return web.App{}, false, err
+	}
+	for _, e := range entries {
+		if idOf(e.App) == id {
+			return e, true, nil
+		}
+	}
+	return web.App{}, false, nil
+}
+
+// removeApp succeeds for an app that does not exist, as Wolf does: tools delete
+// before they add.
+func (a *api) removeApp(ctx context.Context, request AppDelete) (Success, error) {
+	if request.ID == "" {
+		return Success{}, evidence.Errorf(evidence.Invalid, "name the app's id")
+	}
+	app, ok, err := a.app(ctx, request.ID)
+	if err == nil && ok {
+		err = a.backend.DeleteApp(ctx, app.Slug)
+	}
+	return Success{Success: err == nil}, err
+}
+
+// profileID is that of the one profile.
+const profileID = "kennel"
+
+func (a *api) profiles(ctx context.Context) (ProfileList, error) {
+	apps, err := a.offered(ctx)
+	return ProfileList{Success: true, Profiles: []Profile{{Name: "Kennel", ID: profileID, Apps: apps}}}, err
+}
+
+func (a *api) addProfile(context.Context, Profile) (Success, error) {
+	return Success{}, unsupported("Kennel has no profiles: every paired client sees all apps. Add the apps by apps/add")
+}
+
+func (a *api) removeProfile(context.Context, ProfileRemove) (Success, error) {
+	return Success{}, unsupported("Kennel has one profile, which cannot be removed")
+}
+
+func (a *api) pull(context.Context, ImagePull) (ImagePulled, error) {
+	return ImagePulled{}, unsupported("Kennel fetches an image when an app needs it, and tells the player how far it is; before that, fetch it by docker pull")
+}

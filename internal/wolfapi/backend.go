@@ -1,0 +1,127 @@
+package wolfapi
+
+import (
+	"context"
+	"net/netip"
+	"os"
+
+	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/host"
+	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/internal/web"
+)
+
+// Stream is a live session.
+type Stream struct {
+	// ID is Kennel's, Client that of the client.
+	ID, Client string
+	App        config.App
+	// Width and Height are pixels, FPS frames per second, Channels of the sound.
+	Width, Height, FPS, Channels int
+	BitrateKbps, Slices          int
+	// Address is the client's, zero while it is not connected.
+	Address netip.Addr
+}
+
+// Backend is what the API acts on. Its errors are evidence.Errors.
+type Backend interface {
+	Apps(context.Context) ([]web.App, error)
+	AddApp(context.Context, config.App) (web.App, error)
+	UpdateApp(ctx context.Context, slug string, app config.App) (web.App, error)
+	DeleteApp(ctx context.Context, slug string) error
+	Pairings(context.Context) ([]web.Pairing, error)
+	AcceptPairing(context.Context, web.Accept) (web.Pairing, error)
+	Clients(context.Context) ([]web.Client, error)
+	RemoveClient(ctx context.Context, id string) error
+	StopSession(ctx context.Context, id string) error
+	// Streams lists the live sessions, oldest first, and Stream finds one.
+	Streams() []Stream
+	Stream(id string) (Stream, bool)
+	// Order launches a session for a client, and PauseSession sends its client away.
+	Order(context.Context, host.Order) (Stream, error)
+	PauseSession(ctx context.Context, id string) error
+	// UserIDs are the first user and group that sessions run as.
+	UserIDs() (uid, gid int)
+	// Ports are what clients are told.
+	Ports() config.PortPlan
+}
+
+// Local is the Backend of a running host.
+type Local struct {
+	*web.Local
+	// UIDFirst is the first user id of sessions, on a host that runs as root.
+	UIDFirst int
+	// Announced are the ports that clients are told.
+	Announced config.PortPlan
+}
+
+var _ Backend = (*Local)(nil)
+
+// Streams implements Backend.
+func (l *Local) Streams() []Stream {
+	streams := []Stream{}
+	for _, s := range l.House.Sessions() {
+		streams = append(streams, l.describe(s))
+	}
+	return streams
+}
+
+// Stream implements Backend.
+func (l *Local) Stream(id string) (Stream, bool) {
+	s, ok := l.House.Session(id)
+	if !ok {
+		return Stream{}, false
+	}
+	return l.describe(s), true
+}
+
+func (l *Local) describe(s *session.Session) Stream {
+	r, n := s.Request(), s.Stream()
+	d := Stream{
+		ID: s.ID(), Client: r.Client, Width: r.Width, Height: r.Height, FPS: r.FPS, Channels: r.Channels,
+		BitrateKbps: n.BitrateKbps, Slices: n.Slices, Address: l.Host.ClientAddress(s.ID()),
+	}
+	if n.FPS > 0 {
+		d.FPS = n.FPS
+	}
+	if n.Audio.Channels > 0 {
+		d.Channels = n.Audio.Channels
+	}
+	// An app that was deleted meanwhile has its names left.
+	d.App = config.App{ID: int(r.App.ID), Slug: r.App.Slug, Title: r.App.Title, Runner: config.Runner{Type: r.App.Runner.Type, Args: r.App.Runner.Args}}
+	for _, e := range l.Catalogue.Entries() {
+		if e.Slug == r.App.Slug {
+			d.App = e.App
+		}
+	}
+	return d
+}
+
+// Order implements Backend.
+func (l *Local) Order(ctx context.Context, o host.Order) (Stream, error) {
+	s, err := l.Host.Order(ctx, o)
+	if err != nil {
+		return Stream{}, err
+	}
+	return l.describe(s), nil
+}
+
+// PauseSession implements Backend.
+func (l *Local) PauseSession(ctx context.Context, id string) error { return l.Host.Pause(ctx, id) }
+
+// UserIDs implements Backend.
+func (l *Local) UserIDs() (uid, gid int) {
+	if os.Geteuid() == 0 {
+		return l.UIDFirst, l.UIDFirst
+	}
+	return os.Geteuid(), os.Getegid()
+}
+
+// Ports implements Backend.
+func (l *Local) Ports() config.PortPlan { return l.Announced }
+
+// unsupported is the error of what Kennel cannot do.
+func unsupported(format string, args ...any) error {
+	return evidence.Errorf(evidence.Invalid, format, args...)
+}

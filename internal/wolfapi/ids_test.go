@@ -17,7 +17,9 @@ func TestAppsKeepTheirIDs(t *testing.T) {
 		{"f47ac10b-58cc-4372-a567-0e02b2c3d479", "wolf-f47ac10b-58cc-4372-a567-0e02b2c3d479"},
 		{"F47AC10B-58CC-4372-A567-0E02B2C3D479", "wolfx-"},
 		{"9999999999", "wolf-9999999999"}, // no id of Moonlight's
-		{"007", "wolf-007"}, {"-1", "wolfx-"}, {"é", "wolfx-"},
+		{"007", "wolf-007"},
+		{"-1", "wolfx-"},
+		{"é", "wolfx-"},
 	} {
 		app := config.App{Title: "Helix agent", Runner: config.Runner{Type: config.RunnerProcess, RunCmd: "foot"}}
 		if err := nameApp(&app, tt.id); err != nil {

@@ -86,6 +86,10 @@ func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 			d.Root = &d.Candidates[0]
 		}
 		d.Recovered = sc.life < len(l.Lives)-1
+	} else if f := c.cutOff(l); f != nil {
+		s := len(l.Sessions) - 1
+		d.Verdict, l.Sessions[s].Verdict = Inconclusive, Inconclusive
+		d.Candidates = append(d.Candidates, c.root(*f, &scope{c: c, life: l.Sessions[s].Life, session: s, roots: []Finding{*f}}, l))
 	}
 	d.note(c, l)
 	return d

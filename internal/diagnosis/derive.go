@@ -12,6 +12,8 @@ const (
 	fastExit = 5 * time.Second
 	// noInputFor is how long input may find no device at a session's start.
 	noInputFor = 3 * time.Second
+	// raceWithin is how soon after a client's leave its return meets the pause.
+	raceWithin = 300 * time.Millisecond
 	// floodOf is how many lines of a kind make a flood of what is normal in ones.
 	floodOf = 4
 	// lastWords is how shortly before a process's end without a word a warning
@@ -35,6 +37,7 @@ func (c *Catalogue) settle(l *Log) {
 	for i := range l.Sessions {
 		c.deriveEnd(l, i)
 		c.deriveResume(l, i)
+		c.deriveRace(l, i)
 	}
 	for i := range l.Lives {
 		c.deriveLife(&l.Lives[i])
@@ -149,6 +152,51 @@ func (c *Catalogue) deriveResume(l *Log, i int) {
 			return
 		}
 	}
+}
+
+// deriveRace tells a return that met its own session's pause.
+func (c *Catalogue) deriveRace(l *Log, i int) {
+	s := &l.Sessions[i]
+	if !s.Resumed || i == 0 && s.leftBefore.IsZero() || s.streamed() {
+		return
+	}
+	left := s.leftBefore
+	if i > 0 && l.Sessions[i-1].Life == s.Life && l.Sessions[i-1].End == EndLeft {
+		left = l.Sessions[i-1].Ended
+	}
+	if gap := s.Began.Sub(left); !left.IsZero() && gap >= 0 && gap < raceWithin {
+		c.derived(&s.Findings, "resume-races-pause", s.Began, s.place(evidence.StageLaunch), "the client came back "+gap.Round(time.Millisecond).String()+" after it had left, and no stream followed")
+	}
+}
+
+// streamed tells whether any sign of a stream shows.
+func (s *Session) streamed() bool {
+	return s.done(evidence.StageVideoPipeline) || s.done(evidence.StageStreaming) || s.done(evidence.StageControl) || s.done(evidence.StageRTSP)
+}
+
+// cutOff is for a log that ends while its last session is being started.
+func (c *Catalogue) cutOff(l *Log) *Finding {
+	if len(l.Sessions) == 0 {
+		return nil
+	}
+	s := &l.Sessions[len(l.Sessions)-1]
+	display := s.record(evidence.StageDisplay)
+	seen := s.place(evidence.StageLaunch) != (Place{}) || s.place(evidence.StageRTSP) != (Place{}) || display != nil && display.State == Began
+	if s.End != EndOpen || s.Life != len(l.Lives)-1 || s.streamed() || !seen {
+		return nil
+	}
+	place, stage := s.place(evidence.StageLaunch), evidence.StageLaunch
+	for _, r := range s.Stages {
+		if r.State == Began || r.State == Done {
+			place, stage = r.Place, r.Stage
+		}
+	}
+	var list []Finding
+	c.derived(&list, "log-cut-off", s.Began, place, "the log ends while this session is being started; the last stage that it shows is "+string(stage))
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
 }
 
 // deriveLife looks at a process's start.

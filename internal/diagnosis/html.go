@@ -46,7 +46,7 @@ func (d *Diagnosis) WriteHTML(w io.Writer) error {
 		Title                 string
 		Bars                  []bar
 		Height, Axis, Ordinal int
-	}{D: d, Title: map[string]string{OK: "Nothing wrong is to be seen", Faulty: "Something broke", Inconclusive: "Something broke, and more than one cause fits"}[d.Verdict]}
+	}{D: d, Title: map[string]string{OK: "Nothing wrong is to be seen", Faulty: "Something broke", Inconclusive: d.unsure()}[d.Verdict]}
 	if s := d.session(d.last()); s != nil {
 		data.Bars, data.Ordinal = s.draw(), s.Ordinal
 		data.Height, data.Axis = 30*len(data.Bars)+20, 30*len(data.Bars)+8

@@ -90,10 +90,11 @@ type Session struct {
 	Root    *string  `json:"root"`
 	Chain   []string `json:"chain"`
 
-	records map[evidence.Stage]*StageRecord
-	faults  map[string]int // index in Findings
-	port    string         // the first that its launch opened
-	removed bool           // the last that is known of it is that its sink was removed
+	records    map[evidence.Stage]*StageRecord
+	faults     map[string]int // index in Findings
+	port       string         // the first that its launch opened
+	leftBefore time.Time      // when a client left whose session the log does not show
+	removed    bool           // the last that is known of it is that its sink was removed
 }
 
 // Life is one life of Wolf's process.
@@ -107,6 +108,7 @@ type Life struct {
 
 	pairing, unknownCancel *Finding // the newest PIN that was asked for and not entered; a /cancel without a session
 	faults                 map[string]int
+	left                   time.Time // when a client left whose session the log does not show
 }
 
 // Log is what was read.

@@ -213,7 +213,7 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 		r.life().Ready = true
 	case requestLaunch, requestResume:
 		r.begin(at)
-		r.live().Resumed = m.kind == requestResume
+		r.live().Resumed, r.live().leftBefore = m.kind == requestResume, r.life().left
 		r.stage(m.stage, Done, detail, at, place)
 	case launchSign:
 		// Each port once per launch.
@@ -271,6 +271,9 @@ func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 func (r *reader) ending(m *mark, at time.Time, place Place) {
 	s := r.live()
 	if s == nil {
+		if m.kind == clientGone || m.kind == paused {
+			r.life().left = at
+		}
 		return
 	}
 	switch {

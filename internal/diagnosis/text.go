@@ -84,6 +84,14 @@ func wrap(text string, width int) func(func(string) bool) {
 	}
 }
 
+// unsure is the headline of an inconclusive verdict.
+func (d *Diagnosis) unsure() string {
+	if len(d.Candidates) == 1 {
+		return "This log does not tell enough"
+	}
+	return "Something broke, and more than one cause fits"
+}
+
 // WriteText writes the report for people, of 80 columns: what broke, since when
 // and what to do now come first.
 func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
@@ -93,7 +101,7 @@ func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
 		p.line("%s", p.paint(green, "Nothing wrong is to be seen"))
 		p.para("", fmt.Sprintf("in %d lines with %d sessions%s.", d.Lines, len(d.Sessions), d.span()))
 	case Inconclusive:
-		p.line("%s", p.paint(yellow, "Something broke, and more than one cause fits"))
+		p.line("%s", p.paint(yellow, d.unsure()))
 		for i := range d.Candidates {
 			d.Candidates[i].write(p, d)
 		}

@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kennel-stream/kennel/e2e/wolfclient"
+)
+
+// wolfHost is a host that is driven by Wolf's API, with a client that was
+// generated from the description of that API.
+type wolfHost struct {
+	*server
+	api  *wolfclient.ClientWithResponses
+	http *http.Client
+}
+
+func startWolfHost(t *testing.T, config string) *wolfHost {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "wolf", "wolf.sock")
+	s := startServer(t, fmt.Sprintf("version = 1\n[wolf]\nsocket = %q\n", socket)+config)
+	overSocket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}}}
+	c, err := wolfclient.NewClientWithResponses("http://localhost/", wolfclient.WithHTTPClient(overSocket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &wolfHost{server: s, api: c, http: overSocket}
+}
+
+// wolfEvents are what GET events told so far.
+type wolfEvents struct {
+	mu  sync.Mutex // covers all
+	all []string
+}
+
+// listen reads events until the test ends.
+func (h *wolfHost) listen(ctx context.Context) *wolfEvents {
+	h.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/api/v1/events", nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	res, err := h.http.Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if res.Header.Get("Content-Type") != "text/event-stream" || len(res.TransferEncoding) > 0 {
+		h.t.Errorf("events come as %q, encoded %q", res.Header.Get("Content-Type"), res.TransferEncoding)
+	}
+	events := &wolfEvents{}
+	go func() {
+		defer res.Body.Close()
+		name := ""
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if rest, ok := strings.CutPrefix(lines.Text(), "event: wolf::core::events::"); ok {
+				name = rest
+			}
+			if rest, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				events.mu.Lock()
+				events.all = append(events.all, name+" "+rest)
+				events.mu.Unlock()
+			}
+		}
+	}()
+	return events
+}
+
+// await waits for an event that begins with a name and holds every word.
+func (e *wolfEvents) await(t *testing.T, name string, words ...string) {
+	t.Helper()
+	waitFor(t, "the event "+name+" with "+strings.Join(words, ", "), func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+	next:
+		for _, event := range e.all {
+			if !strings.HasPrefix(event, name+" ") {
+				continue
+			}
+			for _, word := range words {
+				if !strings.Contains(event, word) {
+					continue next
+				}
+			}
+			return true
+		}
+		return false
+	})
+}
+
+// pairByAPI lets an identity pair: the PIN goes the way of Wolf's tools.
+func (h *wolfHost) pairByAPI(identity, pin string) {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), 30*time.Second)
+	defer cancel()
+	paired := make(chan error, 1)
+	go func() {
+		_, stderr, err := run(ctx, h.t, "probe", h.addr(), "--identity", identity, "--pair", pin, "--seconds", "0")
+		if err != nil {
+			err = fmt.Errorf("%w\n%s", err, stderr)
+		}
+		paired <- err
+	}()
+	secret := ""
+	waitFor(h.t, "a pairing request", func() bool {
+		pending, err := h.api.GetApiV1PairPendingWithResponse(ctx)
+		if err != nil || pending.JSON200 == nil || len(pending.JSON200.Requests) != 1 {
+			return false
+		}
+		secret = pending.JSON200.Requests[0].PairSecret
+		return pending.JSON200.Requests[0].ClientIp == "127.0.0.1"
+	})
+	done, err := h.api.PostApiV1PairClientWithResponse(ctx, wolfclient.WolfApiPairRequest{PairSecret: secret, Pin: pin})
+	if err != nil || done.JSON200 == nil || !done.JSON200.Success {
+		h.t.Fatalf("pair/client: %v, %s", err, done.Body)
+	}
+	if err := <-paired; err != nil {
+		h.t.Fatalf("pair: %v", err)
+	}
+}
+
+func (h *wolfHost) addApp(id, title, command string) {
+	h.t.Helper()
+	app := wolfclient.RflReflectorWolfCoreEventsAppReflType{
+		Id: id, Title: title, StartVirtualCompositor: true, StartAudioServer: true, RenderNode: "/dev/dri/renderD128",
+		H264GstPipeline: "x264enc ! appsink", OpusGstPipeline: "opusenc ! appsink",
+	}
+	if err := app.Runner.FromWolfConfigAppCMDTagged(wolfclient.WolfConfigAppCMDTagged{Type: "process", RunCmd: command}); err != nil {
+		h.t.Fatal(err)
+	}
+	added, err := h.api.PostApiV1AppsAddWithResponse(h.t.Context(), app)
+	if err != nil || added.JSON200 == nil || !added.JSON200.Success {
+		h.t.Fatalf("apps/add: %v, %s", err, added.Body)
+	}
+}
+
+func (h *wolfHost) deleteApp(id string) {
+	h.t.Helper()
+	gone, err := h.api.PostApiV1AppsDeleteWithResponse(h.t.Context(), wolfclient.WolfApiAppDeleteRequest{Id: id})
+	if err != nil || gone.JSON200 == nil || !gone.JSON200.Success {
+		h.t.Fatalf("apps/delete: %v, %s", err, gone.Body)
+	}
+}
+
+// apps lists the apps as id:title.
+func (h *wolfHost) apps() (all []string) {
+	h.t.Helper()
+	res, err := h.api.GetApiV1AppsWithResponse(h.t.Context())
+	if err != nil || res.JSON200 == nil || !res.JSON200.Success {
+		h.t.Fatalf("apps: %v, %s", err, res.Body)
+	}
+	for _, a := range res.JSON200.Apps {
+		all = append(all, a.Id+":"+a.Title)
+	}
+	return all
+}
+
+func (h *wolfHost) sessions() []wolfclient.RflReflectorWolfCoreEventsStreamSessionReflType {
+	h.t.Helper()
+	res, err := h.api.GetApiV1SessionsWithResponse(h.t.Context())
+	if err != nil || res.JSON200 == nil || !res.JSON200.Success {
+		h.t.Fatalf("sessions: %v, %s", err, res.Body)
+	}
+	return res.JSON200.Sessions
+}
+
+// TestWolfsToolsDriveKennel is the connection that this project began with: a
+// request over the API deletes and adds an external agent's app, then a client
+// launches it.
+func TestWolfsToolsDriveKennel(t *testing.T) {
+	h := startWolfHost(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events := h.listen(ctx)
+	me := t.TempDir()
+	h.pairByAPI(me, "1234")
+	events.await(t, "PairSignal", `"client_ip":"127.0.0.1"`)
+	before := h.look()
+
+	const id, title = "378473508", "External Agent"
+	h.deleteApp(id) // as tools do, whether it is there or not
+	h.addApp(id, title, kennel(t)+" demo")
+	h.addApp(id, title, kennel(t)+" demo") // once more, as after a restart of Wolf
+	if apps := h.apps(); len(apps) != 2 || apps[1] != id+":"+title {
+		t.Fatalf("apps = %q", apps)
+	}
+	b := h.background(me, "--app", title, "--mode", "640x360x30", "--seconds", "60", "--keys", "2")
+	live := h.streaming()
+
+	clients, err := h.api.GetApiV1ClientsWithResponse(ctx)
+	if err != nil || clients.JSON200 == nil || len(clients.JSON200.Clients) != 1 {
+		t.Fatalf("clients: %v, %+v", err, clients)
+	}
+	client := clients.JSON200.Clients[0]
+	if client.AppStateFolder != clientID(t, me) {
+		t.Errorf("client = %+v", client)
+	}
+	sessions := h.sessions()
+	if len(sessions) != 1 {
+		t.Fatalf("%d sessions", len(sessions))
+	}
+	s := sessions[0]
+	if s.AppId == nil || *s.AppId != id || s.ClientId == nil || *s.ClientId != client.ClientId || s.VideoWidth != 640 || s.VideoHeight != 360 ||
+		s.VideoRefreshRate != 30 || s.AudioChannelCount != 2 || s.ClientIp != "127.0.0.1" || s.AesKey != "" {
+		t.Errorf("session = %+v", s)
+	}
+	me64 := fmt.Sprintf("%q", *s.ClientId)
+	events.await(t, "StreamSession", `"app_id":"`+id+`"`, `"client_id":`+me64, `"video_width":640`)
+	events.await(t, "StartRunner", `"type":"process"`, " demo", me64)
+	events.await(t, "VideoSession", `"session_id":`+me64, `"width":640`)
+	events.await(t, "AudioSession", `"session_id":`+me64)
+
+	stopped, err := h.api.PostApiV1SessionsStopWithResponse(ctx, wolfclient.WolfApiStreamSessionStopRequest{SessionId: *s.ClientId})
+	if err != nil || stopped.JSON200 == nil || !stopped.JSON200.Success {
+		t.Fatalf("sessions/stop: %v, %s", err, stopped.Body)
+	}
+	events.await(t, "StopStreamEvent", me64)
+	if left := h.sessions(); len(left) != 0 {
+		t.Errorf("sessions after the stop: %+v", left)
+	}
+	<-b.done
+	if d := h.ended(live.ID); d.End != "stopped" {
+		t.Errorf("the session ended by %s", d.End)
+	}
+	h.deleteApp(id)
+	if apps := h.apps(); len(apps) != 1 {
+		t.Errorf("apps after the delete: %q", apps)
+	}
+	h.expectSame(t, before)
+}
+
+// TestWolfsSessionsAreOrderedAndPaused: a session that a tool adds is there for
+// its client to come back to, and pausing sends the client away but keeps the app.
+func TestWolfsSessionsAreOrderedAndPaused(t *testing.T) {
+	h := startWolfHost(t, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events := h.listen(ctx)
+	me := t.TempDir()
+	h.pairByAPI(me, "1234")
+	before := h.look()
+	clients, err := h.api.GetApiV1ClientsWithResponse(ctx)
+	if err != nil || clients.JSON200 == nil || len(clients.JSON200.Clients) != 1 {
+		t.Fatalf("clients: %v", err)
+	}
+	app, _, _ := strings.Cut(h.apps()[0], ":")
+	order := wolfclient.RflReflectorWolfCoreEventsStreamSessionReflType{
+		AppId: &app, ClientId: &clients.JSON200.Clients[0].ClientId, VideoWidth: 640, VideoHeight: 360, VideoRefreshRate: 30, AudioChannelCount: 2,
+		AesKey: strings.Repeat("ab", 16), AesIv: "-1202587803",
+	}
+	created, err := h.api.PostApiV1SessionsAddWithResponse(ctx, order)
+	if err != nil || created.JSON200 == nil || created.JSON200.SessionId != clients.JSON200.Clients[0].ClientId {
+		t.Fatalf("sessions/add: %v, %s", err, created.Body)
+	}
+	if again, err := h.api.PostApiV1SessionsAddWithResponse(ctx, order); err != nil || again.JSON500 == nil || !strings.Contains(again.JSON500.Error, "already have a session") {
+		t.Errorf("sessions/add once more: %v, %+v", err, again)
+	}
+	b := h.background(me, "--app", "Demo", "--mode", "640x360x30", "--seconds", "60", "--keys", "0", "--keep")
+	live := h.streaming()
+	id := created.JSON200.SessionId
+	events.await(t, "ResumeStreamEvent", id)
+	paused, err := h.api.PostApiV1SessionsPauseWithResponse(ctx, wolfclient.WolfApiStreamSessionPauseRequest{SessionId: id})
+	if err != nil || paused.JSON200 == nil || !paused.JSON200.Success {
+		t.Fatalf("sessions/pause: %v, %s", err, paused.Body)
+	}
+	<-b.done
+	events.await(t, "PauseStreamEvent", id)
+	if all, err := h.server.api.Sessions(ctx, false); err != nil || len(all) != 1 || all[0].ID != live.ID {
+		t.Fatalf("sessions after the pause: %+v, %v", all, err)
+	}
+	back := h.background(me, "--app", "Demo", "--mode", "640x360x30", "--seconds", "60", "--keys", "0", "--keep")
+	if again := h.streaming(); again.ID != live.ID {
+		t.Errorf("another session: %s", again.ID)
+	}
+	if stopped, err := h.api.PostApiV1SessionsStopWithResponse(ctx, wolfclient.WolfApiStreamSessionStopRequest{SessionId: id}); err != nil || stopped.JSON200 == nil {
+		t.Errorf("sessions/stop: %v, %+v", err, stopped)
+	}
+	<-back.done
+	if gone, err := h.api.PostApiV1UnpairClientWithResponse(ctx, wolfclient.WolfApiUnpairClientRequest{ClientId: id}); err != nil || gone.JSON200 == nil {
+		t.Errorf("unpair/client: %v, %+v", err, gone)
+	}
+	h.expectSame(t, before)
+}

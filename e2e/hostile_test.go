@@ -45,6 +45,8 @@ func TestAHostileApp(t *testing.T) {
 }
 
 const victimConfig = `version = 1
+[wolf]
+socket = %q
 [[apps]]
 title = "Victim"
 [apps.runner]
@@ -61,7 +63,8 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	host := hostsOwn(t, dir)
-	s := startServerAs(t, user, dir, fmt.Sprintf(victimConfig, program))
+	wolf := filepath.Join(dir, "wolf", "wolf.sock")
+	s := startServerAs(t, user, dir, fmt.Sprintf(victimConfig, wolf, program))
 	victim, hostile := filepath.Join(dir, "victim-id"), filepath.Join(dir, "hostile-id")
 	s.pair(victim, "1111")
 	s.pair(hostile, "2222")
@@ -87,7 +90,10 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 		}
 		return nil
 	})
-	all.Sockets = append(all.Sockets, filepath.Join(s.dir, web.SocketName))
+	if _, err := os.Stat(wolf); err != nil {
+		t.Errorf("the socket of wolf's api: %v", err)
+	}
+	all.Sockets = append(all.Sockets, filepath.Join(s.dir, web.SocketName), wolf)
 	raw, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)

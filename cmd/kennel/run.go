@@ -92,7 +92,11 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	r.catalogue = catalogue
 	r.recorder = host.NewRecorder(r.store, log)
 	r.recorder.Forget(c.Limits.History, outputDir(dir))
-	if r.house, err = openHouse(ctx, c, dir, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
+	private, err := r.wolf.private()
+	if err != nil {
+		return nil, err
+	}
+	if r.house, err = openHouse(ctx, c, dir, private, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
 		return nil, err
 	}
 	bound := c.Ports.Plan()
@@ -139,7 +143,7 @@ func hostIdentity(s *store.Store) (*gamestream.Identity, error) {
 	return gamestream.LoadIdentity(certPEM, keyPEM)
 }
 
-func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.Recorder, events evidence.Sink, log *slog.Logger) (*session.House, error) {
+func openHouse(ctx context.Context, c config.Config, dir string, private []string, recorder *host.Recorder, events evidence.Sink, log *slog.Logger) (*session.House, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "find the kennel program: %w", err)
@@ -160,7 +164,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, recorder *host.
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
 		Encoders: encodersOf(c), EngineSockets: engineSockets(c),
-		Isolation: session.Isolation(c.Process.Isolation), Private: []string{dir},
+		Isolation: session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),
 		Event: events, Receipt: recorder.Receipt, Log: log,
 	})
 }

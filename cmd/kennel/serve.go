@@ -27,6 +27,9 @@ Without a configuration file the host offers the built-in demo app on
 Moonlight's usual ports. Everything that the host keeps is in the data
 directory: its key, the paired clients, the sessions' history and output.
 
+With a socket under [wolf] in the configuration, or in the variable
+WOLF_SOCKET_PATH, tools made for Wolf find its API there.
+
 With --check the host is not started: each thing that it needs is tried, and
 what this machine lacks is said with its cure. The exit status is 1 when the
 host could not stream.`,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/kennel-stream/kennel/internal/config"
@@ -21,6 +22,7 @@ const wolfSocketVariable = "WOLF_SOCKET_PATH"
 
 // wolf is the API that tools made for Wolf speak; nil where there is none.
 type wolf struct {
+	path    string
 	feed    *wolfapi.Feed
 	backend *wolfapi.Local
 	socket  net.Listener
@@ -29,10 +31,33 @@ type wolf struct {
 
 // newWolf returns what hears of events; open is to be called later.
 func newWolf(c config.Config) *wolf {
-	if cmp.Or(c.Wolf.Socket, os.Getenv(wolfSocketVariable)) == "" {
+	path := cmp.Or(c.Wolf.Socket, os.Getenv(wolfSocketVariable))
+	if path == "" {
 		return nil
 	}
-	return &wolf{feed: wolfapi.NewFeed()}
+	return &wolf{path: path, feed: wolfapi.NewFeed()}
+}
+
+// private makes the socket's directory and returns it where it may be hidden
+// from apps: when it is not one that they need themselves.
+func (w *wolf) private() ([]string, error) {
+	if w == nil {
+		return nil, nil
+	}
+	if !filepath.IsAbs(w.path) {
+		return nil, evidence.Errorf(evidence.Invalid, "%s is %q, which is not an absolute path: begin it with /", wolfSocketVariable, w.path)
+	}
+	if err := os.MkdirAll(filepath.Dir(w.path), 0o755); err != nil {
+		return nil, evidence.Errorf(evidence.Unavailable, "make the directory of wolf's socket: %w", err)
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(w.path))
+	if err != nil {
+		return nil, evidence.Errorf(evidence.Unavailable, "find the directory of wolf's socket: %w", err)
+	}
+	if filepath.Dir(dir) == "/" || dir == os.Getenv("XDG_RUNTIME_DIR") {
+		return nil, nil
+	}
+	return []string{dir}, nil
 }
 
 // events are the sinks of events: the given one, and the API's.
@@ -48,11 +73,10 @@ func (w *wolf) events(other evidence.Sink) evidence.Sink {
 
 // open makes the socket.
 func (w *wolf) open(r *running, local *web.Local) (err error) {
-	path := cmp.Or(r.config.Wolf.Socket, os.Getenv(wolfSocketVariable))
-	if w.socket, err = wolfapi.Listen(path, r.config.Wolf.Group, r.log.Warn); err != nil {
+	if w.socket, err = wolfapi.Listen(w.path, r.config.Wolf.Group, r.log.Warn); err != nil {
 		return &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
-	r.log.Info("wolf's api is served", "socket", path)
+	r.log.Info("wolf's api is served", "socket", w.path)
 	w.backend = &wolfapi.Local{Local: local, UIDFirst: r.config.Process.UIDFirst, Announced: r.announced}
 	w.api = wolfapi.NewServer(w.backend, w.feed, r.log.Warn)
 	return nil

@@ -199,7 +199,7 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 		}
 		for _, other := range all {
 			entry := sc.c.faults[sc.c.byID[other.Fault]]
-			if other.Fault != f.Fault && entry.Severity.rank() <= Medium.rank() && f.At.Sub(other.Last) < lastWords {
+			if other.Fault != f.Fault && entry.Stage != "startup" && entry.Severity.rank() <= Medium.rank() && f.At.Sub(other.Last) < lastWords {
 				ids = append(ids, other.Fault)
 			}
 		}

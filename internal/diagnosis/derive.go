@@ -14,6 +14,9 @@ const (
 	noInputFor = 3 * time.Second
 	// raceWithin is how soon after a client's leave its return meets the pause.
 	raceWithin = 300 * time.Millisecond
+	// pinPatience is how long after a PIN was asked for a log must go on for it to
+	// count as not entered: a copy of a live log may end in between.
+	pinPatience = 3 * time.Second
 	// floodOf is how many lines of a kind make a flood of what is normal in ones.
 	floodOf = 4
 	// lastWords is how shortly before a process's end without a word a warning
@@ -40,7 +43,7 @@ func (c *Catalogue) settle(l *Log) {
 		c.deriveRace(l, i)
 	}
 	for i := range l.Lives {
-		c.deriveLife(&l.Lives[i])
+		c.deriveLife(l, i)
 		l.Lives[i].Findings = slices.DeleteFunc(l.Lives[i].Findings, func(f Finding) bool { return outside(&f, &l.Lives[i]) })
 	}
 }
@@ -133,9 +136,13 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 
 // endsWithTrouble tells whether a session's last words are of something wrong.
 func (c *Catalogue) endsWithTrouble(s *Session, end time.Time) bool {
+	// Wolf dies of a controller that it cannot make, and lives without the rest.
+	if !s.padFailed.IsZero() && end.Sub(s.padFailed) < lastWords {
+		return true
+	}
 	return slices.ContainsFunc(s.Findings, func(f Finding) bool {
 		entry := c.faults[c.byID[f.Fault]]
-		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords
+		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords && f.Fault != "uinput" && c.explains(f.Fault, "wolf-killed")
 	})
 }
 
@@ -200,8 +207,9 @@ func (c *Catalogue) cutOff(l *Log) *Finding {
 }
 
 // deriveLife looks at a process's start.
-func (c *Catalogue) deriveLife(life *Life) {
-	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") {
+func (c *Catalogue) deriveLife(l *Log, i int) {
+	life := &l.Lives[i]
+	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") && (i < len(l.Lives)-1 || l.To.Sub(p.At) >= pinPatience) {
 		c.derived(&life.Findings, "pair-no-pin", p.At, p.Place, "a PIN was asked for, and no pairing followed")
 	}
 	if p := life.unknownCancel; p != nil && life.has("resume-unregistered") {

@@ -93,6 +93,7 @@ type Session struct {
 	records    map[evidence.Stage]*StageRecord
 	faults     map[string]int // index in Findings
 	port       string         // the first that its launch opened
+	padFailed  time.Time      // when a game controller could not be made
 	leftBefore time.Time      // when a client left whose session the log does not show
 	removed    bool           // the last that is known of it is that its sink was removed
 }

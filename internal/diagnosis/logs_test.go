@@ -59,7 +59,7 @@ func expected(t *testing.T) map[string][]string {
 // never a root. The confusion is printed.
 func TestRealLogs(t *testing.T) {
 	c, want := catalogue(t), expected(t)
-	for _, dir := range []string{"", "wolf-runs"} {
+	for _, dir := range []string{"", "wolf-runs", "issues"} {
 		right := 0
 		files := logs(t, dir)
 		for _, file := range files {

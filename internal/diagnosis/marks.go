@@ -28,6 +28,7 @@ const (
 	clientUnknown
 	launchSign // of a launch, where its request is not logged
 	signalled
+	padFailed // a game controller of the client could not be made
 )
 
 // mark is a line that belongs to the normal course of things.
@@ -74,6 +75,7 @@ var marks = []mark{
 	{"Skipping NVIDIA encoder", nil, debugSeen, ""},
 	{"Remove virtual audio sink", nil, sinkRemoved, ""},
 	{"Unable to find enet client", nil, clientUnknown, ""},
+	{" joypad: ", regexp.MustCompile(`Failed to create .{1,30} joypad: `), padFailed, ""},
 	{"Received interrupt signal ", regexp.MustCompile(`Received interrupt signal (\d+)`), signalled, ""},
 }
 

@@ -46,15 +46,52 @@ func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
 	for _, s := range sources {
 		r.file = s.Name
 		r.log.Files = append(r.log.Files, s.Name)
-		stats, err := r.matcher.Scan(ctx, s.Reader, r.line)
+		end := &tail{from: s.Reader}
+		stats, err := r.matcher.Scan(ctx, end, r.line)
 		if err != nil {
 			return nil, evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
 		}
+		r.ends(end.last)
 		r.log.Bytes, r.log.Lines = r.log.Bytes+stats.Bytes, r.log.Lines+stats.Lines
 	}
 	r.finish()
 	r.log.Took = time.Since(began)
 	return r.log, nil
+}
+
+// tail keeps the end of what is read through it.
+type tail struct {
+	from io.Reader
+	last []byte
+}
+
+// keptTail is how much that is, in bytes: some lines.
+const keptTail = 16 << 10
+
+func (t *tail) Read(p []byte) (int, error) {
+	n, err := t.from.Read(p)
+	if n >= keptTail {
+		t.last = append(t.last[:0], p[n-keptTail:n]...)
+	} else if n > 0 {
+		t.last = append(t.last, p[:n]...)
+		t.last = t.last[max(0, len(t.last)-keptTail):]
+	}
+	return n, err
+}
+
+// ends looks for the time of the last line, whether it has a sign or not.
+func (r *reader) ends(last []byte) {
+	lines := strings.Split(strings.ToValidUTF8(string(last), ""), "\n")
+	for _, text := range slices.Backward(lines[min(1, len(lines)-1):]) {
+		l := wolflog.Parse(strings.TrimSpace(text))
+		if l.Shape != wolflog.Wolf {
+			continue
+		}
+		if at, dated := r.dater.Date(&l); dated && at.After(r.log.To) {
+			r.log.To = at
+		}
+		return
+	}
 }
 
 // Literals are all that a reader looks for: signs of faults, and marks of the
@@ -230,6 +267,10 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 	case sinkRemoved, clientUnknown:
 		if s := r.live(); s != nil {
 			s.removed = m.kind == sinkRemoved
+		}
+	case padFailed:
+		if s := r.live(); s != nil {
+			s.padFailed = at
 		}
 	case requestCancel:
 		if r.live() == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/e2e/wolfclient"
+	"github.com/kennel-stream/kennel/internal/engine/enginetest"
 )
 
 // wolfHost is a host that is driven by Wolf's API, with a client that was
@@ -129,15 +130,21 @@ func (h *wolfHost) pairByAPI(identity, pin string) {
 	}
 }
 
-func (h *wolfHost) addApp(id, title, command string) {
-	h.t.Helper()
+// agent is an app as tools of Wolf add it.
+func agent(t *testing.T, id, title string) wolfclient.RflReflectorWolfCoreEventsAppReflType {
+	t.Helper()
 	app := wolfclient.RflReflectorWolfCoreEventsAppReflType{
 		Id: id, Title: title, StartVirtualCompositor: true, StartAudioServer: true, RenderNode: "/dev/dri/renderD128",
 		H264GstPipeline: "x264enc ! appsink", OpusGstPipeline: "opusenc ! appsink",
 	}
-	if err := app.Runner.FromWolfConfigAppCMDTagged(wolfclient.WolfConfigAppCMDTagged{Type: "process", RunCmd: command}); err != nil {
-		h.t.Fatal(err)
+	if err := app.Runner.FromWolfConfigAppCMDTagged(wolfclient.WolfConfigAppCMDTagged{Type: "process", RunCmd: kennel(t) + " demo"}); err != nil {
+		t.Fatal(err)
 	}
+	return app
+}
+
+func (h *wolfHost) addApp(app wolfclient.RflReflectorWolfCoreEventsAppReflType) {
+	h.t.Helper()
 	added, err := h.api.PostApiV1AppsAddWithResponse(h.t.Context(), app)
 	if err != nil || added.JSON200 == nil || !added.JSON200.Success {
 		h.t.Fatalf("apps/add: %v, %s", err, added.Body)
@@ -178,7 +185,24 @@ func (h *wolfHost) sessions() []wolfclient.RflReflectorWolfCoreEventsStreamSessi
 // request over the API deletes and adds an external agent's app, then a client
 // launches it.
 func TestWolfsToolsDriveKennel(t *testing.T) {
-	h := startWolfHost(t, "")
+	const id, title = "378473508", "External Agent"
+	t.Run("process", func(t *testing.T) { driveByWolf(t, startWolfHost(t, ""), agent(t, id, title), "process") })
+	t.Run("container", func(t *testing.T) {
+		d := enginetest.Start(t)
+		d.Import("zed-agent:latest", map[string]string{"/usr/bin/kennel": kennel(t)})
+		app, create := agent(t, id, title), `{"Cmd":["kennel","demo"],"HostConfig":{"NetworkMode":"none"}}`
+		if err := app.Runner.FromWolfConfigAppDockerTagged(wolfclient.WolfConfigAppDockerTagged{
+			Type: "docker", Name: "zed-external-01k6hs0zyb", Image: "zed-agent:latest", Env: []string{"RUN_SWAY=1"}, BaseCreateJson: &create,
+			Mounts: []string{}, Devices: []string{}, Ports: []string{},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		driveByWolf(t, startWolfHost(t, fmt.Sprintf("[docker]\nsocket = %q\n", d.Socket)), app, "docker")
+	})
+}
+
+func driveByWolf(t *testing.T, h *wolfHost, app wolfclient.RflReflectorWolfCoreEventsAppReflType, runner string) {
+	id, title := app.Id, app.Title
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	events := h.listen(ctx)
@@ -187,10 +211,9 @@ func TestWolfsToolsDriveKennel(t *testing.T) {
 	events.await(t, "PairSignal", `"client_ip":"127.0.0.1"`)
 	before := h.look()
 
-	const id, title = "378473508", "External Agent"
 	h.deleteApp(id) // as tools do, whether it is there or not
-	h.addApp(id, title, kennel(t)+" demo")
-	h.addApp(id, title, kennel(t)+" demo") // once more, as after a restart of Wolf
+	h.addApp(app)
+	h.addApp(app) // once more, as after a restart of Wolf
 	if apps := h.apps(); len(apps) != 2 || apps[1] != id+":"+title {
 		t.Fatalf("apps = %q", apps)
 	}
@@ -216,7 +239,7 @@ func TestWolfsToolsDriveKennel(t *testing.T) {
 	}
 	me64 := fmt.Sprintf("%q", *s.ClientId)
 	events.await(t, "StreamSession", `"app_id":"`+id+`"`, `"client_id":`+me64, `"video_width":640`)
-	events.await(t, "StartRunner", `"type":"process"`, " demo", me64)
+	events.await(t, "StartRunner", `"type":"`+runner+`"`, me64)
 	events.await(t, "VideoSession", `"session_id":`+me64, `"width":640`)
 	events.await(t, "AudioSession", `"session_id":`+me64)
 

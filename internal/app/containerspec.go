@@ -55,6 +55,10 @@ const (
 	stateUser = 1000
 )
 
+// RootInside tells that an app is a container that begins as root. It may not
+// have become another user yet when it connects to its session's display.
+func RootInside(spec Spec) bool { return rootInside(spec) }
+
 // rootInside tells that a container begins as root, to become another by itself.
 func rootInside(spec Spec) bool {
 	return spec.Runner.Type == TypeDocker && (spec.Runner.User == "root" || spec.Runner.User == "0")

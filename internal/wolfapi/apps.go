@@ -2,6 +2,7 @@ package wolfapi
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -103,6 +104,10 @@ func configOf(request App) (config.App, error) {
 		}
 		if d.BaseCreateJSON != nil {
 			app.Runner.BaseCreateJSON = *d.BaseCreateJSON
+		}
+		if os.Geteuid() == 0 {
+			// Images made for Wolf begin as root, and become PUID by themselves.
+			app.Runner.User = "root"
 		}
 	case "":
 		return config.App{}, evidence.Errorf(evidence.Invalid, "app %.64q: its runner has no type: write \"process\" or \"docker\"", request.Title)

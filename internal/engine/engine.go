@@ -265,3 +265,27 @@ func (e *Engine) Logs(ctx context.Context, d Details, o LogOptions) (io.ReadClos
 	}
 	return &demultiplexer{from: r}, nil
 }
+
+// Belongings lists what an engine has beside containers and images: its volumes
+// and networks, by kind and name.
+func (e *Engine) Belongings(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	volumes, err := e.api.VolumeList(ctx, client.VolumeListOptions{})
+	if err != nil {
+		return nil, e.failed(err, "list the volumes")
+	}
+	networks, err := e.api.NetworkList(ctx, client.NetworkListOptions{})
+	if err != nil {
+		return nil, e.failed(err, "list the networks")
+	}
+	var all []string
+	for _, v := range volumes.Items {
+		all = append(all, "volume "+v.Name)
+	}
+	for _, n := range networks.Items {
+		all = append(all, "network "+n.Name)
+	}
+	slices.Sort(all)
+	return all, nil
+}

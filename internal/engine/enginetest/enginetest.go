@@ -206,7 +206,7 @@ func (d *Docker) Tell(method, path string) {
 }
 
 // applets are the programs of busybox that images have.
-var applets = []string{"sh", "cat", "echo", "env", "id", "ls", "mount", "sleep", "tail", "touch", "true", "trap", "kill", "stat", "wc"}
+var applets = []string{"sh", "cat", "dd", "echo", "env", "id", "ls", "mount", "sleep", "stty", "tail", "touch", "true", "kill", "stat", "wc"}
 
 // Import makes an image that has busybox, and files of this machine, by their
 // path in the image.

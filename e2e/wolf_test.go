@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -243,6 +244,7 @@ func driveByWolf(t *testing.T, h *wolfHost, app wolfclient.RflReflectorWolfCoreE
 	events.await(t, "VideoSession", `"session_id":`+me64, `"width":640`)
 	events.await(t, "AudioSession", `"session_id":`+me64)
 
+	h.runBeside(live.ID, app, *s.ClientId)
 	stopped, err := h.api.PostApiV1SessionsStopWithResponse(ctx, wolfclient.WolfApiStreamSessionStopRequest{SessionId: *s.ClientId})
 	if err != nil || stopped.JSON200 == nil || !stopped.JSON200.Success {
 		t.Fatalf("sessions/stop: %v, %s", err, stopped.Body)
@@ -260,6 +262,34 @@ func driveByWolf(t *testing.T, h *wolfHost, app wolfclient.RflReflectorWolfCoreE
 		t.Errorf("apps after the delete: %q", apps)
 	}
 	h.expectSame(t, before)
+}
+
+// runBeside starts a second app in a session and waits until it is there.
+func (h *wolfHost) runBeside(session string, app wolfclient.RflReflectorWolfCoreEventsAppReflType, id string) {
+	h.t.Helper()
+	var request wolfclient.WolfApiRunnerStartRequest
+	raw, err := app.Runner.MarshalJSON()
+	if err == nil {
+		err = request.Runner.UnmarshalJSON(raw)
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	request.SessionId = id
+	started, err := h.api.PostApiV1RunnersStartWithResponse(h.t.Context(), request)
+	if err != nil || started.JSON200 == nil || !started.JSON200.Success {
+		h.t.Fatalf("runners/start: %v, %s", err, started.Body)
+	}
+	waitFor(h.t, "a second app", func() bool {
+		d, err := h.server.api.Session(h.t.Context(), session)
+		apps := 0
+		for _, pid := range d.Processes {
+			if cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasSuffix(string(cmdline), "kennel\x00demo\x00") {
+				apps++
+			}
+		}
+		return err == nil && apps == 2
+	})
 }
 
 // TestWolfsSessionsAreOrderedAndPaused: a session that a tool adds is there for

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
@@ -81,6 +82,28 @@ func (h *Host) orderer(ctx context.Context, client string) (string, error) {
 		return "", err
 	}
 	return client, nil
+}
+
+// RunIn starts another app in a live session, beside its own. With endWith the
+// session ends when that app does.
+func (h *Host) RunIn(ctx context.Context, sessionID string, a config.App, endWith bool) error {
+	s, ok := h.o.House.Session(sessionID)
+	if !ok {
+		return evidence.Errorf(evidence.NotFound, "no session %s is running", sessionID)
+	}
+	// It is in no catalogue, so its title may be another's, too.
+	resolved, err := config.ResolveApps([]config.App{a})
+	if err != nil {
+		if problems, ok := errors.AsType[*config.Error](err); ok && len(problems.Problems) > 0 {
+			return evidence.Errorf(evidence.Invalid, "app %q: %s", a.Title, problems.Problems[0].Message)
+		}
+		return evidence.Errorf(evidence.Invalid, "app %q: %w", a.Title, err)
+	}
+	spec, err := specOf(Entry{App: resolved[0], Source: FromAPI})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx, spec, endWith)
 }
 
 // pauseTimeout bounds the wait until a client has heard that its stream pauses.

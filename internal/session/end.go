@@ -78,15 +78,7 @@ func (s *Session) stopMedia() {
 }
 
 func (s *Session) stopProcesses() {
-	// Whoever starts the app again has either done so, or will not any more.
-	s.appStart.Lock()
-	running := s.app()
-	s.appStart.Unlock()
-	if running != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), s.house.limits().Stop+killTimeout)
-		running.Stop(ctx, s.house.limits().Stop)
-		cancel()
-	}
+	s.stopApps()
 	if s.display != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), displayTimeout)
 		if _, err := s.display.Stop(ctx); err != nil {

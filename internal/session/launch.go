@@ -173,13 +173,7 @@ func (s *Session) startApp(ctx context.Context) error {
 		return err
 	}
 	defer out.Close()
-	running, err := s.house.runner.Start(ctx, s.request.App, app.Place{
-		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
-		Width: s.request.Width, Height: s.request.Height, Refresh: s.request.FPS,
-		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(),
-		Sound: s.soundSocket(), Client: s.request.Client, Tell: s.tellDoing,
-		Note: func(pairs ...string) { s.trace.Note(evidence.StageApp, pairs...) },
-	})
+	running, err := s.house.runner.Start(ctx, s.request.App, s.place(out))
 	if err != nil {
 		s.trace.Failed(evidence.StageApp, evidence.FaultOf(err), "error", err.Error())
 		return err
@@ -194,6 +188,20 @@ func (s *Session) startApp(ctx context.Context) error {
 	s.trace.Done(evidence.StageApp, steps...)
 	s.watchers.Go(func() { s.tellStart(running) })
 	return nil
+}
+
+// place is where the session's apps run; they print to out.
+func (s *Session) place(out *os.File) app.Place {
+	s.mu.Lock()
+	width, height, refresh := s.request.Width, s.request.Height, s.request.FPS
+	s.mu.Unlock()
+	return app.Place{
+		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
+		Width: width, Height: height, Refresh: refresh,
+		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(),
+		Sound: s.soundSocket(), Client: s.request.Client, Tell: s.tellDoing,
+		Note: func(pairs ...string) { s.trace.Note(evidence.StageApp, pairs...) },
+	}
 }
 
 // markers is the environment of Kennel's own processes of the session.

@@ -89,10 +89,12 @@ type Session struct {
 	sound      *sound.Server // nil without sound
 
 	watchers sync.WaitGroup
-	appStart sync.Mutex   // held while an app is started again
-	need     need         // what it was admitted with; of House.mu
-	gpuFiles atomic.Int64 // what it was last seen to have open
-	took     []int        // its processes when it was told to end; of the teardown
+	appStart sync.Mutex    // held while an app is started; covers beside and runs
+	beside   []app.Running // apps that run beside the session's own
+	runs     int           // how many of those there have been
+	need     need          // what it was admitted with; of House.mu
+	gpuFiles atomic.Int64  // what it was last seen to have open
+	took     []int         // its processes when it was told to end; of the teardown
 
 	mu        sync.Mutex // covers what follows
 	state     State

@@ -41,6 +41,8 @@ type Backend interface {
 	// Order launches a session for a client, and PauseSession sends its client away.
 	Order(context.Context, host.Order) (Stream, error)
 	PauseSession(ctx context.Context, id string) error
+	// Run starts another app in a session; with endWith the session ends with it.
+	Run(ctx context.Context, id string, app config.App, endWith bool) error
 	// UserIDs are the first user and group that sessions run as.
 	UserIDs() (uid, gid int)
 	// Ports are what clients are told.
@@ -109,6 +111,11 @@ func (l *Local) Order(ctx context.Context, o host.Order) (Stream, error) {
 
 // PauseSession implements Backend.
 func (l *Local) PauseSession(ctx context.Context, id string) error { return l.Host.Pause(ctx, id) }
+
+// Run implements Backend.
+func (l *Local) Run(ctx context.Context, id string, a config.App, endWith bool) error {
+	return l.Host.RunIn(ctx, id, a, endWith)
+}
 
 // UserIDs implements Backend.
 func (l *Local) UserIDs() (uid, gid int) {

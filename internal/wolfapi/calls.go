@@ -92,7 +92,7 @@ func calls() []call {
 		post("sessions/pause", "Send a session's client away", "", (*api).pauseSession),
 		post("sessions/stop", "End a session", "", (*api).stopSession),
 		post("sessions/input", "Hand input to a session", "Not supported.", (*api).input),
-		post("runners/start", "Start another app in a session", "Not supported.", (*api).run),
+		post("runners/start", "Start another app in a session", "", (*api).run),
 		get("lobbies", "All lobbies", "Kennel has none.", (*api).lobbies, failing),
 		post("lobbies/create", "Create a lobby", "Not supported.", (*api).createLobby),
 		post("lobbies/join", "Join a lobby", "Not supported.", (*api).joinLobby),

@@ -133,6 +133,19 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+func TestRunners(t *testing.T) {
+	d := newDesk(t)
+	d.streams = []Stream{streaming()}
+	w := serve(t, d)
+	w.ok("runners/start", `{"session_id":"1","stop_stream_when_over":true,"runner":{"type":"process","run_cmd":"/usr/bin/foot -e top"}}`)
+	w.ok("runners/start", `{"session_id":"1","runner":{"type":"docker","image":"ghcr.io/games-on-whales/firefox:edge"}}`)
+	if diff := cmp.Diff([]string{"018f foot process true", "018f firefox:edge docker false"}, d.ran); diff != "" {
+		t.Error(diff)
+	}
+	w.no("runners/start", `{"session_id":"1"}`, 500, "has no type")
+	w.no("runners/start", `{"session_id":"5"}`, 500, "no session")
+}
+
 // TestWhatIsNotThere says so, in Wolf's shape.
 func TestWhatIsNotThere(t *testing.T) {
 	d := newDesk(t)
@@ -142,8 +155,6 @@ func TestWhatIsNotThere(t *testing.T) {
 	w.no("profiles/remove", `{"id":"1"}`, 500, "one profile")
 	w.no("sessions/start", `{"session_id":"1"}`, 500, "by RTSP alone")
 	w.no("sessions/input", `{"session_id":"1","input_packet_hex":"00"}`, 500, "takes input")
-	w.no("runners/start", `{"session_id":"1","stop_stream_when_over":true,"runner":{"type":"process","run_cmd":"foot"}}`, 500, "has one app")
-	w.no("runners/start", `{"session_id":"5"}`, 500, "no session")
 	for _, path := range []string{"create", "join", "leave", "stop"} {
 		w.no("lobbies/"+path, `{}`, 500, "no lobbies")
 	}

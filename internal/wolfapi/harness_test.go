@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -32,6 +33,7 @@ type desk struct {
 	streams  []Stream
 	orders   []host.Order
 	paused   []string
+	ran      []string
 }
 
 const (
@@ -142,6 +144,13 @@ func (d *desk) PauseSession(_ context.Context, id string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.paused = append(d.paused, id)
+	return nil
+}
+
+func (d *desk) Run(_ context.Context, id string, a config.App, endWith bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ran = append(d.ran, fmt.Sprint(id, " ", a.Title, " ", a.Runner.Type, " ", endWith))
 	return nil
 }
 

@@ -1,10 +1,13 @@
 package wolfapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"net/netip"
+	"path"
 	"strconv"
+	"strings"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
@@ -130,11 +133,21 @@ func (a *api) input(context.Context, SessionInput) (Success, error) {
 	return Success{}, unsupported("Kennel takes input from a session's client alone")
 }
 
-func (a *api) run(_ context.Context, request RunnerStart) (Success, error) {
-	if _, err := a.session(request.SessionID); err != nil {
+// run starts another app in a session. It has no name but its program's.
+func (a *api) run(ctx context.Context, request RunnerStart) (Success, error) {
+	s, err := a.session(request.SessionID)
+	if err != nil {
 		return Success{}, err
 	}
-	return Success{}, unsupported("a session of Kennel has one app: add this one by apps/add and launch it")
+	app := App{Title: request.Runner.Docker.Name, Runner: request.Runner}
+	if app.Title == "" {
+		app.Title, _, _ = strings.Cut(path.Base(cmp.Or(request.Runner.Process.RunCmd, request.Runner.Docker.Image)), " ")
+	}
+	c, err := configOf(app)
+	if err == nil {
+		err = a.backend.Run(ctx, s.ID, c, request.StopStreamWhenOver)
+	}
+	return Success{Success: err == nil}, err
 }
 
 // noLobbies is why there are none.

@@ -66,7 +66,7 @@ func checkEncoders(ctx context.Context, spawner *process.Spawner, names []string
 		case err == nil:
 			works++
 			items = append(items, ok("encoder", "%s works (%s)", name, time.Since(begun).Round(time.Millisecond)))
-		case absent && !r.Hardware:
+		case absent && (!r.Hardware || r.DeviceThere()):
 			items = append(items, lacks("encoder", Warning, "apt install "+r.Package, "%s is not installed", name))
 		case !absent:
 			items = append(items, lacks("encoder", Warning, "", "%s fails and is left out: %v", name, err))

@@ -1,6 +1,9 @@
 package media
 
-import "slices"
+import (
+	"path/filepath"
+	"slices"
+)
 
 // Rung is one way to encode or decode a codec.
 type Rung struct {
@@ -19,6 +22,9 @@ type Rung struct {
 	GPU string `json:"gpu,omitempty"`
 	// Hardware says that it needs a GPU.
 	Hardware bool `json:"hardware"`
+	// Device is a file, or a pattern of files, that is there when a GPU is that
+	// could have it; empty for software.
+	Device string `json:"-"`
 	// Available says that the element loads on this machine; only rungs of a
 	// Hello carry it.
 	Available bool `json:"-"`
@@ -31,7 +37,7 @@ const bad = "gstreamer1.0-plugins-bad"
 
 var (
 	encoders = []Rung{
-		{Name: "nvcodec", Codec: "h264", Element: "nvh264enc", Package: bad, Format: "NV12", GPU: GPUMeterName, Hardware: true},
+		{Name: "nvcodec", Codec: "h264", Element: "nvh264enc", Package: bad, Format: "NV12", GPU: GPUMeterName, Hardware: true, Device: "/dev/nvidiactl"},
 		{Name: "va", Codec: "h264", Element: "vah264enc", Package: bad, Format: "NV12", Hardware: true},
 		{Name: "qsv", Codec: "h264", Element: "qsvh264enc", Package: bad, Format: "NV12", Hardware: true},
 		{Name: "x264", Codec: "h264", Element: "x264enc", Package: "gstreamer1.0-plugins-ugly", Format: "I420"},
@@ -42,6 +48,16 @@ var (
 		{Name: "openh264", Codec: "h264", Element: "openh264dec", Package: bad},
 	}
 )
+
+// DeviceThere tells whether this machine has a GPU that could have the rung: an
+// encoder that is not there all the same is missing for a reason.
+func (r Rung) DeviceThere() bool {
+	if r.Device == "" {
+		return false
+	}
+	found, err := filepath.Glob(r.Device)
+	return err == nil && len(found) > 0
+}
 
 // EncoderNamed returns the rung that the configuration calls so.
 func EncoderNamed(codec, name string) (Rung, bool) {

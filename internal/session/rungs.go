@@ -107,7 +107,7 @@ func (h *House) TryEncoders(ctx context.Context) {
 		switch {
 		case err == nil:
 			h.o.Log.Info("encoder works", "encoder", r.Element, "took", r.Took.Round(time.Millisecond), "ns_per_pixel", fmt.Sprintf("%.1f", r.PixelNanos))
-		case r.Hardware && errors.Is(err, media.ErrEncoderMissing):
+		case r.Hardware && !r.DeviceThere() && errors.Is(err, media.ErrEncoderMissing):
 			// The usual case: no such GPU.
 			r.Reason = notHere(r.Element)
 			h.o.Log.Debug("encoder is not on this machine", "encoder", r.Element)
@@ -127,12 +127,12 @@ func (h *House) TryEncoders(ctx context.Context) {
 }
 
 // installed takes what a worker found: encoders of GPUs that are not among its
-// elements need no trial.
+// elements need no trial, unless such a GPU is there: then it tells why not.
 func (r *rungs) installed(elements []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.list {
-		if one := &r.list[i]; one.Hardware && !one.Tried && !slices.Contains(elements, one.Element) {
+		if one := &r.list[i]; one.Hardware && !one.Tried && !one.DeviceThere() && !slices.Contains(elements, one.Element) {
 			one.Tried, one.Reason = true, notHere(one.Element)
 		}
 	}

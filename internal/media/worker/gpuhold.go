@@ -25,21 +25,26 @@ var (
 	}
 )
 
+// loadCUDA opens the CUDA driver and initialises it.
+func loadCUDA() error {
+	l := library{"libcuda.so.1", "libcuda1", map[string]*uintptr{
+		"cuInit": &cuda.init, "cuDeviceGet": &cuda.device, "cuCtxCreate_v2": &cuda.create,
+		"cuMemAlloc_v2": &cuda.alloc, "cuGetErrorName": &cuda.errorName,
+	}}
+	if err := l.open(); err != nil {
+		return err
+	}
+	return cudaCall("cuInit", cuda.init, 0)
+}
+
 func loadGPU() error {
-	for _, l := range []library{
-		{"libcuda.so.1", "libcuda1", map[string]*uintptr{
-			"cuInit": &cuda.init, "cuDeviceGet": &cuda.device, "cuCtxCreate_v2": &cuda.create,
-			"cuMemAlloc_v2": &cuda.alloc, "cuGetErrorName": &cuda.errorName,
-		}},
-		{"libEGL.so.1", "libegl1", map[string]*uintptr{
-			"eglGetProcAddress": &egl.procAddress, "eglInitialize": &egl.initialize, "eglBindAPI": &egl.bindAPI,
-			"eglChooseConfig": &egl.chooseConfig, "eglCreateContext": &egl.createContext,
-			"eglMakeCurrent": &egl.makeCurrent, "eglGetError": &egl.lastError,
-		}},
-	} {
-		if err := l.open(); err != nil {
-			return err
-		}
+	l := library{"libEGL.so.1", "libegl1", map[string]*uintptr{
+		"eglGetProcAddress": &egl.procAddress, "eglInitialize": &egl.initialize, "eglBindAPI": &egl.bindAPI,
+		"eglChooseConfig": &egl.chooseConfig, "eglCreateContext": &egl.createContext,
+		"eglMakeCurrent": &egl.makeCurrent, "eglGetError": &egl.lastError,
+	}}
+	if err := l.open(); err != nil {
+		return err
 	}
 	for name, address := range map[string]*uintptr{
 		"eglQueryDevicesEXT": &egl.queryDevices, "eglGetPlatformDisplayEXT": &egl.platformDisplay,
@@ -49,10 +54,7 @@ func loadGPU() error {
 			return fmt.Errorf("%w: EGL has no %s", ErrMissing, name)
 		}
 	}
-	if err := cudaCall("cuInit", cuda.init, 0); err != nil {
-		return err
-	}
-	return nil
+	return loadCUDA()
 }
 
 //go:uintptrescapes
@@ -111,15 +113,21 @@ func (p *process) hold(conn *ipc.Conn) error {
 	}
 }
 
-func holdCUDA(bytes int64) error {
+// cudaContext makes a context on the first GPU; it lasts as long as the process.
+func cudaContext() (context uintptr, err error) {
 	var device int32
 	if err := cudaCall("cuDeviceGet", cuda.device, uintptr(unsafe.Pointer(&device)), 0); err != nil {
+		return 0, err
+	}
+	err = cudaCall("cuCtxCreate", cuda.create, uintptr(unsafe.Pointer(&context)), 0, uintptr(device))
+	return context, err
+}
+
+func holdCUDA(bytes int64) error {
+	if _, err := cudaContext(); err != nil {
 		return err
 	}
-	var context, memory uintptr
-	if err := cudaCall("cuCtxCreate", cuda.create, uintptr(unsafe.Pointer(&context)), 0, uintptr(device)); err != nil {
-		return err
-	}
+	var memory uintptr
 	return cudaCall("cuMemAlloc", cuda.alloc, uintptr(unsafe.Pointer(&memory)), uintptr(bytes))
 }
 

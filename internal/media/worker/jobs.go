@@ -55,6 +55,9 @@ func (p *process) try(rung media.Rung) error {
 		return fmt.Errorf("%q is no encoder of the ladder", rung.Element)
 	}
 	if !haveElement(rung.Element) {
+		if err := whyAbsent(rung); err != nil {
+			return media.Fault{ID: evidence.FaultEncoderInit, Detail: fmt.Sprintf("%s: %s", rung.Element, err)}
+		}
 		return media.Fault{ID: evidence.FaultEncoderMissing, Detail: missing([]media.Rung{rung})}
 	}
 	if err := tryEncoder(rung); err != nil {

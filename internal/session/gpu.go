@@ -83,7 +83,7 @@ func (h *House) WatchGPUs(ctx context.Context) {
 	}
 	if reading, ok := h.gpus.newest(); ok {
 		for _, d := range reading.Devices {
-			h.o.Log.Info("GPU", "name", d.Name, "driver", reading.Driver, "memory", d.Total.String(), "in_use", d.Used.String(), "nvenc", d.HasEncoder)
+			h.o.Log.Info("GPU", "name", d.Name, "driver", reading.Driver, "memory", d.Total.String(), "in_use", d.Used.String())
 		}
 	}
 	board := meter.NewBoard(ctx, []meter.Gauge{{Name: media.GPUMeterName, Read: h.gpus.read, Every: gaugeEvery, Deadline: gaugeDeadline}}, h.meterChanged)

@@ -34,6 +34,8 @@ type Options struct {
 	SessionID      string
 	// AllowedUIDs are the user ids that may connect; empty for any.
 	AllowedUIDs []uint32
+	// DMABuf is what clients may share of GPU memory; nil for nothing.
+	DMABuf *DMABuf
 	// Env is the whole environment of the process.
 	Env []string
 	// Credential owns the process and the socket when it is not nil.
@@ -140,7 +142,7 @@ func (d *Display) greet(ctx context.Context, o Options) error {
 	}
 	err = d.conn.SendJSON(sendTimeout, MessageConfigure, Configure{
 		Width: o.Width, Height: o.Height, RefreshMilliHz: o.RefreshMilliHz,
-		SessionID: o.SessionID, AllowedUIDs: o.AllowedUIDs, KeymapLayout: "us",
+		SessionID: o.SessionID, AllowedUIDs: o.AllowedUIDs, KeymapLayout: "us", DMABuf: o.DMABuf,
 	})
 	if err != nil {
 		return d.explain(ctx, err)

@@ -1,6 +1,10 @@
 package display
 
-import "time"
+import (
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/scene"
+)
 
 // Version is the version of the control protocol below, checked at Hello.
 const Version = 1
@@ -60,6 +64,17 @@ type Configure struct {
 	AllowedUIDs []uint32
 	// KeymapLayout is an XKB layout name; only "us" (and "", the same) is known.
 	KeymapLayout string
+	// DMABuf is what clients may share of GPU memory; nil for nothing.
+	DMABuf *DMABuf `json:",omitempty"`
+}
+
+// DMABuf says which GPU buffers the encoders of a session can read.
+type DMABuf struct {
+	// Device is the dev_t of the render node that clients should draw with; 0
+	// for none.
+	Device uint64
+	// Formats are pairs of pixel format and modifier, best first.
+	Formats []scene.Format
 }
 
 // Notice is laid over the picture for a while.
@@ -92,6 +107,8 @@ type Stats struct {
 	Sinks int
 	// Scenes counts composed pictures.
 	Scenes uint64
+	// Layered counts those of them with GPU buffers of clients.
+	Layered uint64
 	// Direct counts those of them that were read straight into the output.
 	Direct uint64
 	// CommitToSceneNanos is the largest time in nanoseconds from a commit to
@@ -132,6 +149,8 @@ const (
 	FaultConfigure = "display-configure"
 	// FaultOutput: the output's shared memory cannot be had.
 	FaultOutput = "display-output"
+	// FaultImport: an encoder cannot read a GPU buffer of a client.
+	FaultImport = "display-import"
 )
 
 // Event is something that happened in a display. Fields that do not belong to

@@ -15,7 +15,7 @@ import (
 )
 
 // Messages on a scene link. Display to media: MessageBuffer, MessageForget and
-// MessageScene. Media to display: MessageDone and MessageRefresh.
+// MessageScene. Media to display: MessageDone, MessageRefresh and MessageRefused.
 const (
 	// MessageBuffer announces a Buffer; its planes travel as files.
 	MessageBuffer uint16 = 0x10
@@ -32,6 +32,9 @@ const (
 	// MessageRefresh asks for every buffer to be announced again under a new
 	// generation, followed by a whole scene.
 	MessageRefresh uint16 = 0x14
+	// MessageRefused says that the buffer of an id (4 bytes, little endian) can
+	// not be read: layers that name it are left out of the picture.
+	MessageRefused uint16 = 0x15
 )
 
 // Bounds of what one scene may hold.
@@ -40,6 +43,8 @@ const (
 	MaxDamage    = 64
 	MaxPlanes    = 4
 	MaxDimension = 8192
+	// MaxBuffers is how many buffers may be announced at a time.
+	MaxBuffers = 64
 )
 
 // ErrMalformed means that a scene message does not parse or breaks a bound.
@@ -51,12 +56,10 @@ type Kind uint8
 const (
 	// Shm is a sealed memfd in one plane that is mapped read-only.
 	Shm Kind = 1
-	// DMABuf is a GPU buffer of up to four planes that is imported.
+	// DMABuf is a GPU buffer of up to four planes, each with a file of its own,
+	// that is imported.
 	DMABuf Kind = 2
 )
-
-// FormatXRGB8888 is DRM_FORMAT_XRGB8888 (drm_fourcc.h): B, G, R, X in memory.
-const FormatXRGB8888 uint32 = 0x34325258
 
 // Plane is one plane of a buffer: where it begins in its file, and the bytes
 // from one row to the next.

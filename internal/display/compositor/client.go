@@ -21,11 +21,14 @@ type client struct {
 	surfaces map[*wlserver.WlSurface]*surface
 	pixels   int64 // bytes of memory that its surfaces take
 	pools    int
-	shm      *wlserver.WlShm
-	wmBases  []*wmBase
-	pid      int
-	uid      uint32
-	hangs    bool // did not answer a ping
+	dmabufs  int // GPU buffers that are open
+	// loosePlanes are those that no GPU buffer was made of yet.
+	loosePlanes int
+	shm         *wlserver.WlShm
+	wmBases     []*wmBase
+	pid         int
+	uid         uint32
+	hangs       bool // did not answer a ping
 }
 
 // client returns the state of a connection, made at its first bind.

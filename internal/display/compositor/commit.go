@@ -121,7 +121,11 @@ func (s *surface) applyContent(next *state) bool {
 		return false
 	}
 	damage := s.bufferDamage(next, &g)
-	if err := s.take(b, view, g, damage); err != nil {
+	take := s.take
+	if b.shared != nil {
+		take = s.takeShared
+	}
+	if err := take(b, view, g, damage); err != nil {
 		s.client.fail(b, err)
 		return false
 	}
@@ -229,7 +233,7 @@ func (s *surface) take(b *buffer, view viewState, g pixel.Geometry, damage regio
 	if g.Width > scene.MaxDimension || g.Height > scene.MaxDimension {
 		return errTooLarge
 	}
-	fresh := !s.hasContent || g.Width != s.geometry.Width || g.Height != s.geometry.Height || b.noAlpha != s.noAlpha
+	fresh := !s.hasContent || s.gpu != nil || g.Width != s.geometry.Width || g.Height != s.geometry.Height || b.noAlpha != s.noAlpha
 	if fresh {
 		damage.SetRect(region.Rect{X1: int32(g.Width), Y1: int32(g.Height)})
 		if err := s.remember(g); err != nil {

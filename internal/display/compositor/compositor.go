@@ -24,6 +24,7 @@ type compositor struct {
 	out     *output.Output
 	refresh *refresh
 	outputs outputGlobal
+	dmabuf  *dmabufOffer // nil when GPU buffers are not offered
 
 	// What is on the output.
 	nodes      []node // from the bottom up, the cursor last
@@ -32,6 +33,12 @@ type compositor struct {
 	direct     *surface       // its pixels may be read straight into the ring
 	stale      bool           // nodes must be laid out anew
 	damage     region.Region  // of the output since the last published picture
+	flips      region.Region  // the same, where clients showed other GPU buffers
+	parts      []part         // of a picture with GPU buffers
+	places     []placed       // of nodes in the parts
+	oldPlaces  []placed       // memory of the ones before
+	layers     []output.Layer // scratch of paintParts
+	refused    bool           // an encoder could not read a GPU buffer
 	commitAt   int64          // of the newest commit since then
 	fresh      bool           // there was a commit since then
 	freshShown int64          // when a commit was last shown
@@ -67,10 +74,18 @@ func newCompositor(wl *server.Display, clk clock, conf display.Configure, event 
 		return nil, err
 	}
 	c.out = out
+	out.Refused = c.bufferRefused
+	if conf.DMABuf != nil {
+		if c.dmabuf, err = newDMABufOffer(conf.DMABuf); err != nil {
+			out.Close()
+			return nil, err
+		}
+	}
 	tick := c.tick
 	c.refresh = newRefresh(clk, conf.RefreshMilliHz, func() { wl.Do(tick) })
 	if c.seat, err = newSeat(c); err != nil {
 		out.Close()
+		c.dmabuf.close()
 		return nil, err
 	}
 	c.addGlobals()
@@ -85,6 +100,16 @@ func (c *compositor) close() {
 	c.seat.close()
 	c.cards.close()
 	c.out.Close()
+	c.dmabuf.close()
+}
+
+// bufferRefused tells the host once that an encoder cannot read what a client
+// drew, though it was offered.
+func (c *compositor) bufferRefused(id uint32) {
+	if !c.refused {
+		c.refused = true
+		c.event(display.Event{Kind: display.EventFault, Fault: display.FaultImport, Detail: fmt.Sprintf("buffer %d is left out of the picture", id)})
+	}
 }
 
 func (c *compositor) sinkLost(id uint32, err error) {
@@ -100,7 +125,10 @@ func (c *compositor) addSink(id uint32, conn *ipc.Conn) {
 		// What nobody looked at was not composed.
 		c.layout()
 		c.collectDamage()
-		if !c.damage.Empty() {
+		if !c.out.HasPicture() {
+			c.damageAll()
+		}
+		if !c.damage.Empty() || !c.flips.Empty() {
 			c.paint(c.clock.Now())
 		}
 	}

@@ -10,6 +10,9 @@ func (c *compositor) addGlobals() {
 	wlserver.AddWlCompositor(c.wl, 6, c.bindCompositor)
 	wlserver.AddWlSubcompositor(c.wl, 1, c.bindSubcompositor)
 	wlserver.AddWlShm(c.wl, 1, c.bindShm)
+	if c.dmabuf != nil {
+		wlserver.AddZwpLinuxDmabufV1(c.wl, 4, c.bindDMABuf)
+	}
 	wlserver.AddWlDataDeviceManager(c.wl, 3, c.bindData)
 	wlserver.AddWlOutput(c.wl, 4, c.bindOutput)
 	wlserver.AddZxdgOutputManagerV1(c.wl, 3, c.bindXdgOutput)

@@ -107,7 +107,7 @@ func (c *compositor) findVisible() {
 	}
 	var direct *surface
 	if only := c.nodes[c.visible:]; len(only) == 1 && only[0].surface != nil && only[0].rect == c.out.Bounds() &&
-		only[0].surface.plain && only[0].hides(c.out.Bounds()) {
+		only[0].surface.plain && only[0].surface.gpu == nil && only[0].hides(c.out.Bounds()) {
 		direct = only[0].surface
 	}
 	if direct != c.direct {
@@ -115,17 +115,25 @@ func (c *compositor) findVisible() {
 		c.dropBack()
 		c.direct = direct
 	}
+	c.arrange()
 }
 
 // collectDamage moves what surfaces drew anew onto the output.
 func (c *compositor) collectDamage() {
-	for _, n := range c.nodes {
+	for i, n := range c.nodes {
 		s := n.surface
 		if s == nil || s.damage.Empty() {
 			continue
 		}
+		damage := &c.damage
+		if s.gpu != nil {
+			damage = &c.flips // there is nothing to draw
+			if i < c.visible {
+				s.damage.Clear()
+			}
+		}
 		for _, r := range s.damage.Rects() {
-			c.damage.Add(r.Shift(s.x, s.y).Intersect(n.rect).Intersect(c.out.Bounds()))
+			damage.Add(r.Shift(s.x, s.y).Intersect(n.rect).Intersect(c.out.Bounds()))
 		}
 		s.damage.Clear()
 	}

@@ -10,7 +10,7 @@ import (
 // show composes and publishes a picture when there is damage, a client has
 // shown something, somebody looks, and the refresh clock gives a credit.
 func (c *compositor) show() {
-	if c.damage.Empty() || !c.painted || c.out.Sinks() == 0 {
+	if c.damage.Empty() && c.flips.Empty() || !c.painted || c.out.Sinks() == 0 {
 		return
 	}
 	now := c.clock.Now()
@@ -34,18 +34,25 @@ func (c *compositor) yields(now int64) bool {
 // paint composes what is damaged and publishes it; false while sinks hold
 // every buffer.
 func (c *compositor) paint(now int64) bool {
-	b := c.back
-	if b == nil {
-		b = c.draw()
+	if len(c.parts) > 0 {
+		if !c.paintParts() {
+			return false
+		}
+	} else {
+		b := c.back
+		if b == nil {
+			b = c.draw()
+		}
+		if b == nil {
+			return false
+		}
+		c.composeInto(b)
+		c.out.Publish(b, &c.damage, c.commitAt)
 	}
-	if b == nil {
-		return false
-	}
-	c.composeInto(b)
-	c.out.Publish(b, &c.damage, c.commitAt)
 	c.back = nil
 	c.backFresh.Clear()
 	c.damage.Clear()
+	c.flips.Clear()
 	c.refresh.spend(now)
 	if c.fresh {
 		c.freshShown = now
@@ -63,9 +70,13 @@ func (c *compositor) paint(now int64) bool {
 func (c *compositor) draw() *output.Buffer {
 	b, err := c.out.Draw()
 	if err != nil {
-		c.event(display.Event{Kind: display.EventFault, Fault: display.FaultOutput, Detail: err.Error()})
+		c.outputFault(err)
 	}
 	return b
+}
+
+func (c *compositor) outputFault(err error) {
+	c.event(display.Event{Kind: display.EventFault, Fault: display.FaultOutput, Detail: err.Error()})
 }
 
 // composeInto makes b the whole current picture.

@@ -50,6 +50,11 @@ func startSessionClock(t testing.TB, width, height int, clk clock) *session {
 
 func startSessionRate(t testing.TB, width, height int, clk clock, milliHz int) *session {
 	t.Helper()
+	return startSessionAs(t, clk, display.Configure{Width: width, Height: height, RefreshMilliHz: milliHz, SessionID: "test"})
+}
+
+func startSessionAs(t testing.TB, clk clock, conf display.Configure) *session {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "kennel")
 	if err != nil {
 		t.Fatal(err)
@@ -77,18 +82,18 @@ func startSessionRate(t testing.TB, width, height int, clk clock, milliHz int) *
 		s.result <- err
 	}()
 	t.Cleanup(s.stop)
-	s.greet(width, height, milliHz)
+	s.greet(conf)
 	go s.listen()
 	s.sink = s.addSink(1)
 	return s
 }
 
-func (s *session) greet(width, height, milliHz int) {
+func (s *session) greet(conf display.Configure) {
 	s.t.Helper()
 	if m, err := s.host.Receive(patience); err != nil || m.Type != display.MessageHello {
 		s.t.Fatalf("hello: %+v, %v", m, err)
 	}
-	err := s.host.SendJSON(patience, display.MessageConfigure, display.Configure{Width: width, Height: height, RefreshMilliHz: milliHz, SessionID: "test"})
+	err := s.host.SendJSON(patience, display.MessageConfigure, conf)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -229,6 +234,8 @@ type viewer struct {
 	mu      sync.Mutex // covers all below
 	changed chan struct{}
 	buffers map[uint32][]byte
+	descs   map[uint32]scene.Buffer
+	keeps   bool // does not say that it is done with scenes
 	scene   scene.Scene
 	scenes  int
 	commits []int64 // latency from commit to receipt in nanoseconds
@@ -245,7 +252,7 @@ func (s *session) addSink(id uint32) *viewer {
 		s.t.Fatal(err)
 	}
 	_ = mine.Close()
-	v := &viewer{t: s.t, buffers: map[uint32][]byte{}, changed: make(chan struct{})}
+	v := &viewer{t: s.t, buffers: map[uint32][]byte{}, descs: map[uint32]scene.Buffer{}, changed: make(chan struct{})}
 	if v.conn, err = ipc.FromFile(media); err != nil {
 		s.t.Fatal(err)
 	}
@@ -290,7 +297,7 @@ func (v *viewer) take(m *ipc.Message) error {
 		if err != nil {
 			return err
 		}
-		v.buffers[b.ID] = pix
+		v.buffers[b.ID], v.descs[b.ID] = pix, b
 	case scene.MessageForget:
 		id := binary.LittleEndian.Uint32(m.Payload)
 		if pix := v.buffers[id]; pix != nil {
@@ -301,11 +308,16 @@ func (v *viewer) take(m *ipc.Message) error {
 		if err := v.scene.Parse(m.Payload); err != nil {
 			return err
 		}
-		if v.buffers[v.scene.Layers[0].Buffer] == nil {
-			return errors.New("scene with an unknown buffer")
+		for _, l := range v.scene.Layers {
+			if v.buffers[l.Buffer] == nil {
+				return errors.New("scene with an unknown buffer")
+			}
 		}
 		v.scenes++
 		v.commits = append(v.commits, systemClock{}.Now()-v.scene.Commit)
+		if v.keeps {
+			return nil
+		}
 		return v.conn.Send(time.Second, scene.MessageDone, binary.LittleEndian.AppendUint64(nil, v.scene.Sequence))
 	}
 	return nil

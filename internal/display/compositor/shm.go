@@ -3,6 +3,7 @@ package compositor
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/kennel-stream/kennel/internal/display/output"
 	"github.com/kennel-stream/kennel/internal/display/pixel"
 	"github.com/kennel-stream/kennel/internal/display/region"
 	wlserver "github.com/kennel-stream/kennel/wayland/protocol/server"
@@ -59,7 +60,7 @@ type pool struct {
 
 // CreateBuffer implements wl_shm_pool.create_buffer.
 func (p *pool) CreateBuffer(r *wlserver.WlShmPool, id *wlserver.WlBuffer, offset, width, height, stride int32, format wlserver.WlShmFormat) {
-	b := &buffer{res: id, file: p.file, layout: layout{int64(offset), int(stride), int(width), int(height)}}
+	b := &buffer{res: id, client: p.client, file: p.file, layout: layout{int64(offset), int(stride), int(width), int(height)}}
 	switch format {
 	case wlserver.WlShmFormatArgb8888:
 	case wlserver.WlShmFormatXrgb8888:
@@ -101,8 +102,10 @@ func (p *pool) Destroy(*wlserver.WlShmPool) {}
 // client destroyed the resource.
 type buffer struct {
 	res     *wlserver.WlBuffer
-	file    *poolFile
-	layout  layout
+	client  *client
+	file    *poolFile      // nil for GPU memory
+	shared  *output.Shared // nil for shared memory
+	layout  layout         // of GPU memory, the size only
 	noAlpha bool
 	swap    bool // red and blue
 	gone    bool
@@ -118,14 +121,21 @@ func (b *buffer) ref() *buffer {
 }
 
 func (b *buffer) unref() {
-	if b.refs--; b.refs == 0 {
+	if b.refs--; b.refs > 0 {
+		return
+	}
+	switch {
+	case b.shared == nil:
 		b.file.unref()
+	case !b.shared.Held(): // else idle does it
+		b.closeShared()
 	}
 }
 
-// release tells the client that it may draw to the buffer again, and ends a ref.
+// release tells the client that it may draw to the buffer again, and ends a
+// ref. GPU memory that is still read is released when that ends (idle).
 func (b *buffer) release() {
-	if !b.gone {
+	if !b.gone && (b.shared == nil || !b.shared.Held()) {
 		b.res.SendRelease()
 	}
 	b.unref()

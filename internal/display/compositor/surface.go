@@ -63,6 +63,7 @@ type surface struct {
 	hasContent    bool
 	pixels        pixel.Image // of the buffer's size; empty while inRing
 	inRing        bool        // the newest or begun output picture holds the pixels
+	gpu           *buffer     // GPU memory that the surface shows; it has no pixels here then
 	noAlpha       bool
 	view          viewState
 	geometry      pixel.Geometry
@@ -152,7 +153,10 @@ func (s *surface) unmap() {
 		s.c.dropBack()
 		s.c.direct = nil
 	}
-	s.client.pixels -= int64(s.geometry.Width) * int64(s.geometry.Height) * 4
+	if s.gpu == nil {
+		s.client.pixels -= int64(s.geometry.Width) * int64(s.geometry.Height) * 4
+	}
+	s.dropShared()
 	s.hasContent, s.inRing, s.pixels = false, false, pixel.Image{}
 	s.damage.Clear()
 	s.c.restack()

@@ -1,6 +1,6 @@
-// Package output holds what a display shows: a ring of sealed shared buffers,
-// each of which knows what it misses of the newest picture, and the scene
-// links that media processes read it through.
+// Package output holds what a display shows: rings of sealed shared buffers,
+// each of which knows what it misses of the newest picture, GPU buffers of
+// clients, and the scene links that media processes read them through.
 //
 // Everything here belongs to one goroutine, the display's loop.
 package output
@@ -12,6 +12,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/display/pixel"
 	"github.com/kennel-stream/kennel/internal/display/region"
+	"github.com/kennel-stream/kennel/internal/scene"
 )
 
 const (
@@ -21,39 +22,36 @@ const (
 
 // Buffer is one picture of the ring.
 type Buffer struct {
-	// Image is XRGB8888.
+	// Image is XRGB8888, or ARGB8888 of an overlay.
 	Image pixel.Image
 	// Missing is where Image differs from the newest published picture.
 	Missing region.Region
 
-	id    uint32
-	fd    int
-	holds int
+	source
 }
 
 // ring is a set of buffers of one size. A buffer may be drawn to when no sink
 // holds it and it is not the newest one.
 type ring struct {
 	width, height int
+	format        uint32
 	buffers       []*Buffer
 	newest        *Buffer
-	nextID        uint32
 }
 
 // grow adds a buffer that misses everything.
-func (r *ring) grow() (*Buffer, error) {
-	b, err := newBuffer(r.width, r.height, r.nextID)
+func (r *ring) grow(id uint32) (*Buffer, error) {
+	b, err := newBuffer(r.width, r.height, r.format, id)
 	if err != nil {
 		return nil, err
 	}
-	r.nextID++
 	r.buffers = append(r.buffers, b)
 	return b, nil
 }
 
 // newBuffer makes a memfd of fixed size that only the mapping made here can
 // ever write to.
-func newBuffer(width, height int, id uint32) (*Buffer, error) {
+func newBuffer(width, height int, format, id uint32) (*Buffer, error) {
 	fd, err := unix.MemfdCreate("kennel-output", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("make output buffer: %w", err)
@@ -63,12 +61,19 @@ func newBuffer(width, height int, id uint32) (*Buffer, error) {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("size output buffer to %d bytes: %w", size, err)
 	}
-	pix, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	flags := unix.MAP_SHARED
+	if format == scene.FormatXRGB8888 {
+		flags |= unix.MAP_POPULATE // of an overlay, little is ever drawn to
+	}
+	pix, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
 	if err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("map output buffer of %d bytes: %w", size, err)
 	}
-	b := &Buffer{Image: pixel.Image{Pix: pix, Stride: 4 * width, Width: width, Height: height}, id: id, fd: fd}
+	b := &Buffer{Image: pixel.Image{Pix: pix, Stride: 4 * width, Width: width, Height: height}, source: source{
+		desc:  scene.Buffer{ID: id, Kind: scene.Shm, Width: uint32(width), Height: uint32(height), Format: format, Planes: []scene.Plane{{Stride: uint32(4 * width)}}},
+		files: []int{fd},
+	}}
 	seals := unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE | unix.F_SEAL_SEAL
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		b.close()
@@ -80,13 +85,13 @@ func newBuffer(width, height int, id uint32) (*Buffer, error) {
 
 func (b *Buffer) close() {
 	_ = unix.Munmap(b.Image.Pix)
-	_ = unix.Close(b.fd)
+	_ = unix.Close(b.files[0])
 	b.Image.Pix = nil
 }
 
 // free returns the buffer that misses the least and may be drawn to, growing
-// the ring up to limit buffers. It is nil when there is none.
-func (r *ring) free(limit int) (*Buffer, error) {
+// the ring up to limit buffers, which id names. It is nil when there is none.
+func (r *ring) free(limit int, id func() uint32) (*Buffer, error) {
 	var best *Buffer
 	for _, b := range r.buffers {
 		if b.holds > 0 || b == r.newest {
@@ -97,7 +102,7 @@ func (r *ring) free(limit int) (*Buffer, error) {
 		}
 	}
 	if best == nil && len(r.buffers) < min(max(limit, minBuffers), maxBuffers) {
-		return r.grow()
+		return r.grow(id())
 	}
 	return best, nil
 }
@@ -112,6 +117,14 @@ func (r *ring) publish(b *Buffer, damage *region.Region) {
 	}
 	b.Missing.Clear()
 	r.newest = b
+}
+
+// spoil says that no buffer shows anything of the next picture.
+func (r *ring) spoil() {
+	for _, b := range r.buffers {
+		b.Missing.SetRect(b.Image.Bounds())
+	}
+	r.newest = nil
 }
 
 func (r *ring) close() {

@@ -37,16 +37,36 @@ type Sink struct {
 	out        *Output
 	conn       *ipc.Conn
 	generation uint32
-	announced  []uint32      // buffer ids of this generation
+	announced  []uint32      // buffer ids of this generation, that of the latest scene last
 	held       []hold        // oldest first; the last is the newest sent
+	spare      [][]*source   // memory of holds that were given back
 	damage     region.Region // since the newest sent scene
 	sent       uint64        // sequence of the newest sent scene, 0 for none of this generation
 	closed     bool
 }
 
+// hold is what a scene names.
 type hold struct {
 	sequence uint64
-	buffer   *Buffer
+	sources  []*source
+}
+
+// give ends a hold.
+func (s *Sink) give(h hold) {
+	for _, src := range h.sources {
+		src.unhold()
+	}
+	clear(h.sources)
+	s.spare = append(s.spare, h.sources[:0])
+}
+
+// letGo forgets the holds of pictures of our own, which are about to be
+// unmapped. A client's buffer must not be drawn to as long as it is read.
+func (s *Sink) letGo() {
+	for i := range s.held {
+		h := &s.held[i]
+		h.sources = slices.DeleteFunc(h.sources, func(src *source) bool { return src.desc.Kind == scene.Shm })
+	}
 }
 
 // read posts what the reader says until the link ends.
@@ -58,32 +78,39 @@ func (s *Sink) read() {
 			return
 		}
 		m.CloseFiles()
-		done, refresh, err := parseAnswer(m.Type, m.Payload)
+		number, err := parseAnswer(m.Type, m.Payload)
 		s.out.post(func() {
 			switch {
 			case s.closed:
 			case err != nil:
 				s.drop(err)
-			case refresh:
+			case m.Type == scene.MessageRefresh:
 				s.restart()
 				s.offer()
+			case m.Type == scene.MessageRefused:
+				if s.out.Refused != nil {
+					s.out.Refused(uint32(number))
+				}
 			default:
-				s.release(done)
+				s.release(number)
 				s.offer()
 			}
 		})
 	}
 }
 
-// parseAnswer reads a message from media to display.
-func parseAnswer(typ uint16, payload []byte) (done uint64, refresh bool, err error) {
+// parseAnswer reads a message from media to display: the sequence of
+// MessageDone, the id of MessageRefused.
+func parseAnswer(typ uint16, payload []byte) (number uint64, err error) {
 	switch {
 	case typ == scene.MessageDone && len(payload) == 8:
-		return binary.LittleEndian.Uint64(payload), false, nil
+		return binary.LittleEndian.Uint64(payload), nil
+	case typ == scene.MessageRefused && len(payload) == 4:
+		return uint64(binary.LittleEndian.Uint32(payload)), nil
 	case typ == scene.MessageRefresh && len(payload) == 0:
-		return 0, true, nil
+		return 0, nil
 	}
-	return 0, false, fmt.Errorf("%w: type %#x, %d bytes", ErrReader, typ, len(payload))
+	return 0, fmt.Errorf("%w: type %#x, %d bytes", ErrReader, typ, len(payload))
 }
 
 // release lets go of the scenes before sequence. The named one is kept until
@@ -94,7 +121,7 @@ func (s *Sink) release(sequence uint64) {
 		if h.sequence >= sequence || h.sequence == s.sent {
 			return false
 		}
-		h.buffer.holds--
+		s.give(h)
 		return true
 	})
 }
@@ -115,24 +142,24 @@ func (s *Sink) restart() {
 // offer sends the newest picture if the sink has not got it and may have one
 // more.
 func (s *Sink) offer() {
-	b := s.out.ring.newest
-	if s.closed || b == nil || s.sent == s.out.sequence || len(s.held) >= maxHeld {
-		return
-	}
-	if !s.announce(b) {
-		return
-	}
 	o := s.out
+	if s.closed || !o.HasPicture() || s.sent == o.sequence || len(s.held) >= maxHeld {
+		return
+	}
+	for i := range o.picture {
+		if !s.announce(o.picture[i].source()) {
+			return
+		}
+	}
 	sc := &o.scene
 	sc.Generation, sc.Sequence, sc.Commit = s.generation, o.sequence, o.commit
-	sc.Width, sc.Height = uint32(b.Image.Width), uint32(b.Image.Height)
-	sc.Layers = append(sc.Layers[:0], scene.Layer{
-		Buffer:      b.id,
-		Source:      scene.Rect{Width: int32(b.Image.Width) << 8, Height: int32(b.Image.Height) << 8},
-		Destination: scene.Rect{Width: int32(b.Image.Width), Height: int32(b.Image.Height)},
-	})
+	sc.Width, sc.Height = uint32(o.ring.width), uint32(o.ring.height)
+	sc.Layers = sc.Layers[:0]
+	for _, l := range o.picture {
+		sc.Layers = append(sc.Layers, scene.Layer{Buffer: l.source().desc.ID, Source: l.Source, Destination: l.Destination, Transform: l.Transform})
+	}
 	if s.sent == 0 {
-		s.damage.SetRect(b.Image.Bounds())
+		s.damage.SetRect(o.Bounds())
 	}
 	s.damage.Simplify(maxSceneRects)
 	sc.Damage = sc.Damage[:0]
@@ -145,25 +172,52 @@ func (s *Sink) offer() {
 	}
 	s.sent = o.sequence
 	s.damage.Clear()
-	b.holds++
-	s.held = append(s.held, hold{o.sequence, b})
+	s.keep()
 }
 
-// announce makes a buffer known to the reader of this generation.
-func (s *Sink) announce(b *Buffer) bool {
-	if slices.Contains(s.announced, b.id) {
+// keep holds what the scene that was just sent names.
+func (s *Sink) keep() {
+	var sources []*source
+	if n := len(s.spare); n > 0 {
+		s.spare, sources = s.spare[:n-1], s.spare[n-1]
+	}
+	for i := range s.out.picture {
+		src := s.out.picture[i].source()
+		src.hold()
+		sources = append(sources, src)
+	}
+	s.held = append(s.held, hold{s.out.sequence, sources})
+}
+
+// announce makes a buffer known to the reader of this generation. Beyond
+// what one reader knows at a time it forgets the one that it was told of longest
+// ago; it keeps what scenes still need.
+func (s *Sink) announce(src *source) bool {
+	id := src.desc.ID
+	if i := slices.Index(s.announced, id); i >= 0 {
+		s.announced = append(slices.Delete(s.announced, i, i+1), id)
 		return true
 	}
-	desc := scene.Buffer{
-		Generation: s.generation, ID: b.id, Kind: scene.Shm,
-		Width: uint32(b.Image.Width), Height: uint32(b.Image.Height), Format: scene.FormatXRGB8888,
-		Planes: []scene.Plane{{Stride: uint32(b.Image.Stride)}},
+	if len(s.announced) >= scene.MaxBuffers {
+		s.forget(s.announced[0])
 	}
-	if !s.send(scene.MessageBuffer, desc.Append(nil), b.fd) {
+	desc := src.desc
+	desc.Generation = s.generation
+	if !s.send(scene.MessageBuffer, desc.Append(nil), src.files...) {
 		return false
 	}
-	s.announced = append(s.announced, b.id)
+	s.announced = append(s.announced, id)
 	return true
+}
+
+// forget withdraws a buffer, if it was announced.
+func (s *Sink) forget(id uint32) {
+	i := slices.Index(s.announced, id)
+	if i < 0 {
+		return
+	}
+	s.announced = slices.Delete(s.announced, i, i+1)
+	s.send(scene.MessageForget, binary.LittleEndian.AppendUint32(nil, id))
 }
 
 func (s *Sink) send(typ uint16, payload []byte, files ...int) bool {
@@ -193,9 +247,11 @@ func (s *Sink) drop(err error) {
 func (s *Sink) close() {
 	s.closed = true
 	_ = s.conn.Close()
-	for _, h := range s.held {
-		h.buffer.holds--
-	}
-	s.held = nil
 	s.out.sinks = slices.DeleteFunc(s.out.sinks, func(o *Sink) bool { return o == s })
+	held := s.held
+	s.held = nil
+	for _, h := range held {
+		s.give(h)
+	}
+	s.out.dropClients()
 }

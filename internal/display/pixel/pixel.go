@@ -106,6 +106,17 @@ func Fill(dst *Image, r region.Rect, argb uint32) {
 	}
 }
 
+// FillAlpha makes every pixel of r opaque.
+func FillAlpha(dst *Image, r region.Rect) {
+	r = r.Intersect(dst.Bounds())
+	for y := r.Y0; y < r.Y1; y++ {
+		row := dst.Row(y, r.X0, r.X1)
+		for i := 3; i < len(row); i += 4 {
+			row[i] = 0xff
+		}
+	}
+}
+
 // SwapRedBlue turns ABGR pixels into ARGB ones in place.
 func SwapRedBlue(row []byte) {
 	for i := 0; i+4 <= len(row); i += 4 {

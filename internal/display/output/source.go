@@ -1,7 +1,6 @@
 package output
 
 import (
-	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -87,8 +86,4 @@ func (l *Layer) source() *source {
 func Whole(b *Buffer) Layer {
 	w, h := int32(b.Image.Width), int32(b.Image.Height)
 	return Layer{Own: b, Source: scene.Rect{Width: w << 8, Height: h << 8}, Destination: scene.Rect{Width: w, Height: h}}
-}
-
-func (l *Layer) String() string {
-	return fmt.Sprintf("buffer %d at %v", l.source().desc.ID, l.Destination)
 }

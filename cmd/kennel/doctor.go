@@ -29,8 +29,8 @@ type verdictError int
 func (e verdictError) Error() string { return fmt.Sprintf("verdict %d", int(e)) }
 
 type doctorFlags struct {
-	format, faults, container string
-	docker                    bool
+	format, faults, container, plot string
+	docker                          bool
 }
 
 func newDoctor() *cobra.Command {
@@ -63,6 +63,7 @@ the input cannot be used, and 3 when more than one cause fits.`,
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown, json or html")
 	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of a container: of the one named, or that runs Wolf")
 	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
+	plotFlag(cmd, &f.plot, "the timeline")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
 	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorCheck())
 	return cmd
@@ -83,12 +84,18 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	if !slices.Contains([]string{"text", "markdown", "json", "html"}, f.format) {
 		return evidence.Errorf(evidence.Invalid, "--format %s: use text, markdown, json or html", f.format)
 	}
+	if err := checkPlot(f.plot); err != nil {
+		return err
+	}
 	catalogue, err := loadCatalogue(&f)
 	if err != nil {
 		return err
 	}
 	d, err := diagnose(cmd, catalogue, logsource.Options{Docker: f.docker || f.container != "", Container: f.container}, args)
 	if err != nil {
+		return err
+	}
+	if err := writePlot(f.plot, d.Picture); err != nil {
 		return err
 	}
 	switch f.format {

@@ -12,7 +12,7 @@ import (
 
 func newDoctorCompare(f *doctorFlags) *cobra.Command {
 	var lastGood bool
-	var format string
+	var format, plot string
 	cmd := &cobra.Command{
 		Use: "compare GOOD BAD", Short: "Hold a good session against a bad one",
 		Long: `Hold a good session against a bad one: both timelines, what differs in GPU,
@@ -27,6 +27,9 @@ one before it.`,
 			}
 			if format != "markdown" && format != "json" {
 				return evidence.Errorf(evidence.Invalid, "--format %s: use markdown or json", format)
+			}
+			if err := checkPlot(plot); err != nil {
+				return err
 			}
 			catalogue, err := loadCatalogue(f)
 			if err != nil {
@@ -49,11 +52,15 @@ one before it.`,
 			if err != nil {
 				return err
 			}
+			if err := writePlot(plot, c.Picture); err != nil {
+				return err
+			}
 			return writeComparison(cmd.OutOrStdout(), c, format)
 		},
 	}
 	cmd.Flags().BoolVar(&lastGood, "last-good", false, "compare within one log")
 	cmd.Flags().StringVar(&format, "format", "markdown", "markdown or json")
+	plotFlag(cmd, &plot, "both timelines")
 	return cmd
 }
 

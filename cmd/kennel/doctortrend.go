@@ -8,18 +8,25 @@ import (
 
 func newDoctorTrend(f *doctorFlags) *cobra.Command {
 	var asJSON bool
+	var plot string
 	cmd := &cobra.Command{
 		Use: "trend FILE...", Short: "Say how a host wore over many sessions", Args: cobra.MinimumNArgs(1),
 		Long: "Say how a host wore over many sessions: at which session of each life of the\n" +
 			"process the first fault came, how long until its restart, how its counters\n" +
 			"grew, and when the next fault is to be expected.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPlot(plot); err != nil {
+				return err
+			}
 			catalogue, err := loadCatalogue(f)
 			if err != nil {
 				return err
 			}
 			d, err := diagnose(cmd, catalogue, logsource.Options{}, args)
 			if err != nil {
+				return err
+			}
+			if err := writePlot(plot, d.TrendPicture); err != nil {
 				return err
 			}
 			if asJSON {
@@ -29,5 +36,6 @@ func newDoctorTrend(f *doctorFlags) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	plotFlag(cmd, &plot, "the counters over sessions")
 	return cmd
 }

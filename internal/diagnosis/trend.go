@@ -131,10 +131,22 @@ func (d *Diagnosis) counters() []CounterTrend {
 	return all
 }
 
+// headline is the trend in one line.
+func (t *Trend) headline() string {
+	return fmt.Sprintf("%s in %s of the process, %d of them went wrong", count(t.Sessions, "session", "sessions"), count(len(t.Lives), "life", "lives"), t.Faulty)
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // WriteText writes the trend for people, of 80 columns.
 func (t *Trend) WriteText(w io.Writer) error {
 	p := &printer{w: w}
-	p.line("%d sessions in %d lives of the process, %d of them went wrong", t.Sessions, len(t.Lives), t.Faulty)
+	p.line("%s", t.headline())
 	p.line("")
 	p.line("LIFE  STARTED              SESSIONS  FIRST FAULT  UNTIL RESTART")
 	for _, l := range t.Lives {
@@ -155,7 +167,7 @@ func (t *Trend) WriteText(w io.Writer) error {
 		p.line("%4d  %-19s  %8d  %-11s  %-13s %s", l.Life+1, started, l.Sessions, fault, restart, l.Root)
 	}
 	if len(t.Counters) > 0 {
-		p.line("\nCOUNTER          PER SESSION  95 % FROM  TO        HIGHEST")
+		p.line("\nCOUNTER          PER SESSION  95 %% FROM  TO        HIGHEST")
 		for _, c := range t.Counters {
 			p.line("%-16s %11.2f  %9.2f  %-8.2f  %d", c.Counter, c.Slope, c.Low, c.High, c.Last)
 		}

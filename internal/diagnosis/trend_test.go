@@ -57,7 +57,7 @@ func TestTrend(t *testing.T) {
 		t.Errorf("counters: %+v", trend.Counters)
 	}
 	var out bytes.Buffer
-	if err := trend.WriteText(&out); err != nil || !strings.Contains(out.String(), "session 6 of a life") {
+	if err := trend.WriteText(&out); err != nil || !strings.Contains(out.String(), "session 6 of a life") || !strings.Contains(out.String(), "95 % FROM") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	if d.Root.Reading == "" || !strings.Contains(d.Root.Reading+d.Root.Cure, "estart") {

@@ -14,7 +14,7 @@ var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
-		"internal/display/compositor", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
+		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolflog", "moonlight",
 	},
@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 		"internal/app", "internal/barcode", "internal/card", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
 		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
-	"internal/diagnosis": {"internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
+	"internal/diagnosis": {"internal/drawing", "internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
 	"internal/display":   {"internal/card", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
 	"internal/display/compositor": {
 		"internal/card", "internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
@@ -84,6 +84,7 @@ var rooms = map[string][]string{
 	"internal/boxart":            {"internal/lettering"},
 	"internal/card":              {"internal/lettering"},
 	"internal/lettering":         {},
+	"internal/drawing":           {"internal/lettering"},
 	"internal/barcode":           {},
 	"internal/pulse":             {},
 	"internal/evidence":          {},

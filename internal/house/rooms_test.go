@@ -54,16 +54,21 @@ var rooms = map[string][]string{
 		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
 	"internal/diagnosis": {"internal/drawing", "internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
-	"internal/display":   {"internal/card", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland"},
-	"internal/display/compositor": {
-		"internal/card", "internal/display", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
+	"internal/display": {
+		"internal/card", "internal/display/pixel", "internal/display/region", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
 	},
-	"internal/media":        {"internal/evidence", "internal/ipc", "internal/meter", "internal/process", "internal/scene"},
-	"internal/media/worker": {"internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/pulse", "internal/scene"},
-	"internal/sound":        {"internal/evidence", "internal/process"},
-	"internal/confine":      {"internal/evidence", "internal/process"},
-	"internal/app":          {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
-	"internal/meter":        {"internal/evidence", "internal/process"},
+	"internal/display/compositor": {
+		"internal/card", "internal/display", "internal/display/pixel", "internal/display/region", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
+	},
+	"internal/media": {"internal/evidence", "internal/ipc", "internal/meter", "internal/process", "internal/scene"},
+	"internal/media/worker": {
+		"internal/display/pixel", "internal/display/region", "internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/process",
+		"internal/pulse", "internal/scene",
+	},
+	"internal/sound":   {"internal/evidence", "internal/process"},
+	"internal/confine": {"internal/evidence", "internal/process"},
+	"internal/app":     {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
+	"internal/meter":   {"internal/evidence", "internal/process"},
 
 	// The ground.
 	"internal/appscan":           {"internal/config"},
@@ -76,6 +81,8 @@ var rooms = map[string][]string{
 	"internal/process":           {"internal/evidence", "internal/ipc"},
 	"internal/ipc":               {"internal/evidence"},
 	"internal/scene":             {},
+	"internal/display/pixel":     {"internal/display/region"},
+	"internal/display/region":    {},
 	"internal/discovery":         {},
 	"internal/systemd":           {},
 	"internal/logscan":           {},

@@ -173,7 +173,6 @@ func TestMalformedScenes(t *testing.T) {
 		{"seal", func() { announce(same, int(plain.Fd())) }},
 		{"0 files", func() { announce(same) }},
 		{"2 files", func() { announce(same, sealed, sealed) }},
-		{"GPU memory", func() { announce(func(b *scene.Buffer) { b.Kind = scene.DMABuf }, sealed) }},
 		{"pixel format", func() { announce(func(b *scene.Buffer) { b.Format = 0x36314752 }, sealed) }},
 		{"bytes", func() { s.send(scene.MessageBuffer, []byte{1, 2, 3}, sealed) }},
 		{"bytes", func() { s.send(scene.MessageScene, []byte{1, 2, 3}) }},
@@ -182,8 +181,9 @@ func TestMalformedScenes(t *testing.T) {
 		{"layers", func() { scenes(func(sc *scene.Scene) { sc.Layers = nil }) }},
 		{"not announced", func() { scenes(func(sc *scene.Scene) { sc.Layers[0].Buffer = 20 }) }},
 		{"not announced", func() { scenes(func(sc *scene.Scene) { sc.Generation = 2 }) }},
-		{"upright", func() { scenes(func(sc *scene.Scene) { sc.Layers[0].Transform = 1 }) }},
-		{"whole", func() { scenes(func(sc *scene.Scene) { sc.Width *= 2 }) }},
+		{"shows", func() { scenes(func(sc *scene.Scene) { sc.Layers[0].Transform = 8 }) }},
+		{"shows", func() { scenes(func(sc *scene.Scene) { sc.Layers[0].Source.X = 1 }) }},
+		{"shows", func() { scenes(func(sc *scene.Scene) { sc.Layers[0].Destination.Width = 1 << 30 }) }},
 	} {
 		c.send()
 		fault(t, e, evidence.FaultSceneMalformed, c.words)

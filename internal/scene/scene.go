@@ -33,7 +33,8 @@ const (
 	// generation, followed by a whole scene.
 	MessageRefresh uint16 = 0x14
 	// MessageRefused says that the buffer of an id (4 bytes, little endian) can
-	// not be read: layers that name it are left out of the picture.
+	// not be read, and why (text, up to MaxReason bytes): layers that name it are
+	// left out of the picture.
 	MessageRefused uint16 = 0x15
 )
 
@@ -45,6 +46,8 @@ const (
 	MaxDimension = 8192
 	// MaxBuffers is how many buffers may be announced at a time.
 	MaxBuffers = 64
+	// MaxReason bounds the text of MessageRefused in bytes.
+	MaxReason = 256
 )
 
 // ErrMalformed means that a scene message does not parse or breaks a bound.

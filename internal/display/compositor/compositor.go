@@ -105,10 +105,10 @@ func (c *compositor) close() {
 
 // bufferRefused tells the host once that an encoder cannot read what a client
 // drew, though it was offered.
-func (c *compositor) bufferRefused(id uint32) {
+func (c *compositor) bufferRefused(id uint32, reason string) {
 	if !c.refused {
 		c.refused = true
-		c.event(display.Event{Kind: display.EventFault, Fault: display.FaultImport, Detail: fmt.Sprintf("buffer %d is left out of the picture", id)})
+		c.event(display.Event{Kind: display.EventFault, Fault: display.FaultImport, Detail: fmt.Sprintf("GPU buffer %d is left out of the picture: %s", id, reason)})
 	}
 }
 

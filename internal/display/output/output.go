@@ -27,7 +27,7 @@ type Output struct {
 	post func(func()) bool
 	lost func(id uint32, err error)
 	// Refused hears of a client's buffer that a sink cannot read; may be nil.
-	Refused func(id uint32)
+	Refused func(id uint32, reason string)
 
 	message []byte
 	scene   scene.Scene

@@ -366,10 +366,10 @@ func TestPublishAllocatesNothing(t *testing.T) {
 func FuzzParseAnswer(f *testing.F) {
 	f.Add(scene.MessageDone, []byte{1, 2, 3, 4, 5, 6, 7, 8})
 	f.Add(scene.MessageRefresh, []byte{})
-	f.Add(scene.MessageRefused, []byte{1, 2, 3, 4})
+	f.Add(scene.MessageRefused, []byte("\x01\x00\x00\x00why"))
 	f.Fuzz(func(t *testing.T, typ uint16, payload []byte) {
-		number, err := parseAnswer(typ, payload)
-		if err == nil && (number != 0 && typ == scene.MessageRefresh || typ == scene.MessageRefused && number > 1<<32-1) {
+		number, reason, err := parseAnswer(typ, payload)
+		if err == nil && (number != 0 && typ == scene.MessageRefresh || typ == scene.MessageRefused && number > 1<<32-1 || reason != "" && typ != scene.MessageRefused) {
 			t.Errorf("type %#x gave %d", typ, number)
 		}
 	})

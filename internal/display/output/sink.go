@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,7 +79,7 @@ func (s *Sink) read() {
 			return
 		}
 		m.CloseFiles()
-		number, err := parseAnswer(m.Type, m.Payload)
+		number, reason, err := parseAnswer(m.Type, m.Payload)
 		s.out.post(func() {
 			switch {
 			case s.closed:
@@ -89,7 +90,7 @@ func (s *Sink) read() {
 				s.offer()
 			case m.Type == scene.MessageRefused:
 				if s.out.Refused != nil {
-					s.out.Refused(uint32(number))
+					s.out.Refused(uint32(number), reason)
 				}
 			default:
 				s.release(number)
@@ -100,17 +101,17 @@ func (s *Sink) read() {
 }
 
 // parseAnswer reads a message from media to display: the sequence of
-// MessageDone, the id of MessageRefused.
-func parseAnswer(typ uint16, payload []byte) (number uint64, err error) {
+// MessageDone, the id and the reason of MessageRefused.
+func parseAnswer(typ uint16, payload []byte) (number uint64, reason string, err error) {
 	switch {
 	case typ == scene.MessageDone && len(payload) == 8:
-		return binary.LittleEndian.Uint64(payload), nil
-	case typ == scene.MessageRefused && len(payload) == 4:
-		return uint64(binary.LittleEndian.Uint32(payload)), nil
+		return binary.LittleEndian.Uint64(payload), "", nil
+	case typ == scene.MessageRefused && len(payload) >= 4 && len(payload) <= 4+scene.MaxReason:
+		return uint64(binary.LittleEndian.Uint32(payload)), strings.ToValidUTF8(string(payload[4:]), "?"), nil
 	case typ == scene.MessageRefresh && len(payload) == 0:
-		return 0, nil
+		return 0, "", nil
 	}
-	return 0, fmt.Errorf("%w: type %#x, %d bytes", ErrReader, typ, len(payload))
+	return 0, "", fmt.Errorf("%w: type %#x, %d bytes", ErrReader, typ, len(payload))
 }
 
 // release lets go of the scenes before sequence. The named one is kept until

@@ -139,6 +139,21 @@ func turn(transform uint32, w, h, scale float64) Affine {
 	return Affine{XX: scale, YY: scale}.After(a)
 }
 
+// Placement maps pixels of a picture to those of a source of which the part
+// (x, y, w, h) is shown at a place of the picture, turned by a
+// wl_output.transform.
+func Placement(x, y, w, h float64, transform uint32, at region.Rect) Affine {
+	cw, ch := w, h
+	if transform&1 != 0 {
+		cw, ch = h, w
+	}
+	view := Affine{XX: cw / float64(at.Width()), YY: ch / float64(at.Height())}
+	view.X0, view.Y0 = -float64(at.X0)*view.XX, -float64(at.Y0)*view.YY
+	a := turn(transform, cw, ch, 1).After(view)
+	a.X0, a.Y0 = a.X0+x, a.Y0+y
+	return a
+}
+
 // SourceBounds is the part of the buffer that the surface shows.
 func (g *Geometry) SourceBounds() region.Rect {
 	w, h := g.Size()

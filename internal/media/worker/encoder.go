@@ -23,6 +23,7 @@ type encoder struct {
 	pipe          *pipeline
 	element       string
 	width, height int // of the pictures that are pushed now
+	redFirst      bool
 	frame         time.Duration
 	pushed        int64
 	raw           []byte
@@ -133,10 +134,15 @@ func (e *encoder) setBitrate(kbps int) {
 	e.pipe.setCodec("bitrate", strconv.Itoa(kbps))
 }
 
-// resize says that pictures of another size are pushed from now on.
+// resize says that pictures of another size or order of colours are pushed
+// from now on.
 func (e *encoder) resize(width, height, fpsNum, fpsDen int) error {
-	caps := fmt.Sprintf("video/x-raw,format=BGRx,width=%d,height=%d,framerate=%d/%d,colorimetry=sRGB,pixel-aspect-ratio=1/1,interlace-mode=progressive",
-		width, height, fpsNum, fpsDen)
+	format := "BGRx"
+	if e.redFirst {
+		format = "RGBx"
+	}
+	caps := fmt.Sprintf("video/x-raw,format=%s,width=%d,height=%d,framerate=%d/%d,colorimetry=sRGB,pixel-aspect-ratio=1/1,interlace-mode=progressive",
+		format, width, height, fpsNum, fpsDen)
 	if err := e.pipe.setCaps(caps, e.width == 0); err != nil {
 		return err
 	}
@@ -155,11 +161,14 @@ func (e *encoder) warmUp() error {
 	return nil
 }
 
-// encodePicture encodes the pixels of a picture, which must stay mapped until
-// it returns.
-func (e *encoder) encodePicture(p *picture, key bool) (au []byte, isKey bool, err error) {
-	plane := p.surface.Planes[0]
-	return e.encode(wrapPixels(p.surface.pixels, int(plane.Offset), int(plane.Stride), p.width, p.height, e.pipe.scratch), key)
+// encodePixels encodes a picture of the size of the last resize, whose pixels
+// must stay mapped until it returns.
+func (e *encoder) encodePixels(pixels []byte, offset, stride int, key bool) (au []byte, isKey bool, err error) {
+	format := videoFormatBGRx
+	if e.redFirst {
+		format = videoFormatRGBx
+	}
+	return e.encode(wrapPixels(pixels, offset, stride, e.width, e.height, format, e.pipe.scratch), key)
 }
 
 // encode takes over a buffer and returns its access unit, which is valid until

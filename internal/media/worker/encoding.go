@@ -15,6 +15,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/scene"
 )
 
 // readerTimeout is how long the frame stream may be full before the worker
@@ -26,6 +27,7 @@ type encoding struct {
 	spec    media.EncodeSpec
 	encoder *encoder
 	inbox   *inbox
+	canvas  canvas // used by the encode loop only
 	stream  net.Conn
 	writer  *ipc.FrameWriter
 
@@ -161,12 +163,32 @@ func (e *encoding) keyDone() {
 }
 
 func (e *encoding) encode(p *picture, key bool) ([]byte, bool, error) {
-	if p.width != e.encoder.width || p.height != e.encoder.height {
-		if err := e.encoder.resize(p.width, p.height, e.spec.FPSNum, e.spec.FPSDen); err != nil {
+	source := p.direct()
+	if source == nil || source.begin() != nil {
+		if err := e.canvas.compose(p); err != nil {
 			return nil, false, err
 		}
+		if err := e.fit(p, scene.FormatXRGB8888); err != nil {
+			return nil, false, err
+		}
+		return e.encoder.encodePixels(e.canvas.image.Pix, 0, e.canvas.image.Stride, key)
 	}
-	return e.encoder.encodePicture(p, key)
+	defer source.end()
+	if err := e.fit(p, source.Format); err != nil {
+		return nil, false, err
+	}
+	plane := source.Planes[0]
+	return e.encoder.encodePixels(source.pixels, int(plane.Offset), int(plane.Stride), key)
+}
+
+// fit has the encoder take pictures as p in a pixel format.
+func (e *encoding) fit(p *picture, format uint32) error {
+	redFirst := scene.RedFirst(format)
+	if p.width == e.encoder.width && p.height == e.encoder.height && redFirst == e.encoder.redFirst {
+		return nil
+	}
+	e.encoder.redFirst = redFirst
+	return e.encoder.resize(p.width, p.height, e.spec.FPSNum, e.spec.FPSDen)
 }
 
 // lostReader tells a reader that went away, which is the end of the job, from

@@ -19,6 +19,7 @@ const (
 	formatTime      = 3
 	clockTimeNone   = ^uint64(0)
 	memoryReadOnly  = 2
+	videoFormatRGBx = 7
 	videoFormatBGRx = 8
 )
 
@@ -246,15 +247,16 @@ func bufferOf(data []byte) uintptr {
 	return buffer
 }
 
-// wrapPixels returns a buffer that reads XRGB pixels where they are; they must
-// stay mapped until the buffer is done with. scratch is 64 bytes of C memory.
-func wrapPixels(pixels []byte, offset, stride, width, height int, scratch unsafe.Pointer) uintptr {
+// wrapPixels returns a buffer that reads pixels of a format of four bytes where
+// they are; they must stay mapped until the buffer is done with. scratch is 64
+// bytes of C memory.
+func wrapPixels(pixels []byte, offset, stride, width, height, format int, scratch unsafe.Pointer) uintptr {
 	base, size := uintptr(unsafe.Pointer(&pixels[0])), uintptr(stride*height)
 	buffer := call(gst.bufferNewWrapped, memoryReadOnly, base+uintptr(offset), size, 0, size, 0, 0)
 	offsets := (*[4]uint64)(scratch)
 	strides := (*[4]int32)(unsafe.Add(scratch, 32))
 	*offsets, *strides = [4]uint64{}, [4]int32{int32(stride)}
-	call(gst.bufferAddVideoMeta, buffer, 0, videoFormatBGRx, uintptr(width), uintptr(height), 1,
+	call(gst.bufferAddVideoMeta, buffer, 0, uintptr(format), uintptr(width), uintptr(height), 1,
 		uintptr(unsafe.Pointer(offsets)), uintptr(unsafe.Pointer(strides)))
 	return buffer
 }

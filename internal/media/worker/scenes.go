@@ -12,17 +12,15 @@ import (
 )
 
 const (
-	// maxSurfaces bounds what one display may have announced at a time.
-	maxSurfaces = 32
 	// linkTimeout bounds a message to the display.
 	linkTimeout = 100 * time.Millisecond
 	// maxBadMessages is how many malformed messages a link survives.
 	maxBadMessages = 64
 )
 
-// picture is what a scene shows. The surface is held while the picture is.
+// picture is what a scene shows. Its surfaces are held while the picture is.
 type picture struct {
-	surface  *surface
+	layers   []shown // from the bottom up
 	width    int
 	height   int
 	sequence uint64
@@ -111,16 +109,26 @@ func (in *inbox) announce(m *ipc.Message) error {
 	if err != nil {
 		return err
 	}
+	if s.refused != nil {
+		in.refuse(b.ID, s.refused.Error())
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if old := in.surfaces[b.ID]; old != nil {
 		old.drop()
-	} else if len(in.surfaces) >= maxSurfaces {
+	} else if len(in.surfaces) >= scene.MaxBuffers {
 		s.drop()
-		return fmt.Errorf("%w: more than %d buffers are announced", scene.ErrMalformed, maxSurfaces)
+		return fmt.Errorf("%w: more than %d buffers are announced", scene.ErrMalformed, scene.MaxBuffers)
 	}
 	in.surfaces[b.ID] = s
 	return nil
+}
+
+// refuse tells the display of a buffer that cannot be read. It is the fault of
+// neither of us nor of the encoder.
+func (in *inbox) refuse(id uint32, reason string) {
+	payload := append(binary.LittleEndian.AppendUint32(nil, id), reason[:min(len(reason), scene.MaxReason)]...)
+	_ = in.conn.Send(linkTimeout, scene.MessageRefused, payload)
 }
 
 func (in *inbox) forget(id uint32) {
@@ -137,40 +145,53 @@ func (in *inbox) forget(id uint32) {
 func (in *inbox) show(s *scene.Scene) (changed, replaced bool, err error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if len(s.Layers) != 1 {
-		return false, false, fmt.Errorf("%w: a scene of %d layers, a software encoder reads 1", scene.ErrMalformed, len(s.Layers))
-	}
-	layer := s.Layers[0]
-	shown := in.surfaces[layer.Buffer]
-	if shown == nil || shown.Generation != s.Generation {
-		// Perhaps the announcement was refused; a new one is asked for only by the parent.
-		return false, false, fmt.Errorf("%w: scene %d names buffer %d of generation %d, which was not announced", scene.ErrMalformed, s.Sequence, layer.Buffer, s.Generation)
-	}
-	if !covers(&layer, shown, s) {
-		return false, false, fmt.Errorf("%w: scene %d does not show buffer %d whole and upright", scene.ErrMalformed, s.Sequence, layer.Buffer)
+	next := &picture{width: int(s.Width), height: int(s.Height), sequence: s.Sequence, commit: s.Commit}
+	if next.layers, err = in.layers(s); err != nil {
+		return false, false, err
 	}
 	in.scenes++
 	changed = len(s.Damage) > 0 || in.newest == nil || s.Generation != in.generation
 	in.generation = s.Generation
-	next := &picture{shown, int(s.Width), int(s.Height), s.Sequence, s.Commit}
-	shown.holds++
+	next.hold()
 	if in.newest != nil {
 		if !in.taken {
 			in.skipped++
 			changed = true // what was skipped may have been a change
 		}
-		in.newest.surface.drop()
+		in.newest.drop()
 	}
 	replaced = in.newest != nil && !in.reading
 	in.newest, in.taken = next, false
 	return changed, replaced, nil
 }
 
-// covers reports whether a layer is its whole buffer on the whole output.
-func covers(l *scene.Layer, b *surface, s *scene.Scene) bool {
-	w, h := int32(b.Width), int32(b.Height)
-	return l.Transform == 0 && b.Width == s.Width && b.Height == s.Height &&
-		l.Source == scene.Rect{Width: w << 8, Height: h << 8} && l.Destination == scene.Rect{Width: w, Height: h}
+// layers finds what a scene names.
+func (in *inbox) layers(s *scene.Scene) ([]shown, error) {
+	if len(s.Layers) == 0 {
+		return nil, fmt.Errorf("%w: scene %d has no layers", scene.ErrMalformed, s.Sequence)
+	}
+	layers := make([]shown, 0, len(s.Layers))
+	for _, l := range s.Layers {
+		named := in.surfaces[l.Buffer]
+		if named == nil || named.Generation != s.Generation {
+			// Perhaps the announcement was malformed; a new one is asked for only by the parent.
+			return nil, fmt.Errorf("%w: scene %d names buffer %d of generation %d, which was not announced", scene.ErrMalformed, s.Sequence, l.Buffer, s.Generation)
+		}
+		if !fits(&l, named) {
+			return nil, fmt.Errorf("%w: scene %d shows %v of buffer %d, of %dx%d pixels, at %v", scene.ErrMalformed, s.Sequence, l.Source, l.Buffer, named.Width, named.Height, l.Destination)
+		}
+		layers = append(layers, shown{named, l})
+	}
+	return layers, nil
+}
+
+// fits tells whether a layer shows a part of its buffer at a place of sane size.
+func fits(l *scene.Layer, s *surface) bool {
+	const farthest = 1 << 20
+	src, at := l.Source, l.Destination
+	return l.Transform < 8 && src.X >= 0 && src.Y >= 0 && !src.Empty() && !at.Empty() &&
+		int64(src.X)+int64(src.Width) <= int64(s.Width)<<8 && int64(src.Y)+int64(src.Height) <= int64(s.Height)<<8 &&
+		min(at.X, at.Y) >= -farthest && max(at.X, at.Y, at.Width, at.Height) <= farthest
 }
 
 // current returns the newest picture with a hold on its surface, which the
@@ -182,7 +203,7 @@ func (in *inbox) current() *picture {
 		return nil
 	}
 	in.taken, in.reading = true, true
-	in.newest.surface.holds++
+	in.newest.hold()
 	return in.newest
 }
 
@@ -190,7 +211,7 @@ func (in *inbox) current() *picture {
 // not for the newest scene any more.
 func (in *inbox) finish(p *picture) {
 	in.mu.Lock()
-	p.surface.drop()
+	p.drop()
 	in.reading = false
 	newest := in.newest.sequence
 	in.mu.Unlock()

@@ -170,21 +170,22 @@ func TestInboxUnmaps(t *testing.T) {
 	d.send(scene.MessageForget, []byte{1, 0, 0, 0})
 	d.announce(2) // again: replaces the first
 	d.show(2, 2, all)
-	if p.surface.pixels == nil || p.surface.holds != 1 {
-		t.Fatalf("a surface that is read has %d holds, mapped %v", p.surface.holds, p.surface.pixels != nil)
+	read := p.layers[0].surface
+	if read.pixels == nil || read.holds != 1 {
+		t.Fatalf("a surface that is read has %d holds, mapped %v", read.holds, read.pixels != nil)
 	}
 	d.inbox.finish(p)
-	if p.surface.pixels != nil || p.surface.holds != 0 {
-		t.Errorf("a forgotten surface has %d holds, mapped %v", p.surface.holds, p.surface.pixels != nil)
+	if read.pixels != nil || read.holds != 0 {
+		t.Errorf("a forgotten surface has %d holds, mapped %v", read.holds, read.pixels != nil)
 	}
 }
 
 func TestInboxIsBounded(t *testing.T) {
 	d := newDisplay(t)
-	for id := range uint32(maxSurfaces + 1) {
+	for id := range uint32(scene.MaxBuffers + 1) {
 		d.announce(id)
 	}
-	d.wantFault("more than 32")
+	d.wantFault("more than 64")
 	d.show(1, 0, all)
 }
 
@@ -195,6 +196,11 @@ func FuzzInbox(f *testing.F) {
 	f.Add(scene.MessageScene, s.Append(nil), false)
 	f.Add(scene.MessageForget, []byte{1, 0, 0, 0}, false)
 	f.Add(scene.MessageDone, []byte{}, true)
+	b.Kind, b.Format = scene.DMABuf, scene.FormatABGR8888
+	f.Add(scene.MessageBuffer, b.Append(nil), true)
+	s.Width, s.Layers[0].Transform = 7, 3
+	f.Add(scene.MessageScene, s.Append(nil), true)
+	b, s = description(1), scene.Scene{Sequence: 2, Width: 4, Height: 4, Layers: s.Layers}
 	f.Fuzz(func(t *testing.T, typ uint16, payload []byte, file bool) {
 		conn, far, err := ipc.Pair()
 		if err != nil {
@@ -211,11 +217,20 @@ func FuzzInbox(f *testing.F) {
 			m.CloseFiles()
 		}
 		if p := in.current(); p != nil {
-			if len(p.surface.pixels) < int(p.surface.Size()) {
-				t.Errorf("%d bytes are mapped of %d", len(p.surface.pixels), p.surface.Size())
+			for _, l := range p.layers {
+				if l.surface.refused == nil && len(l.surface.pixels) < int(l.surface.Size()) {
+					t.Errorf("%d bytes are mapped of %d", len(l.surface.pixels), l.surface.Size())
+				}
+			}
+			var c canvas
+			if p.width*p.height < 1<<20 {
+				if err := c.compose(p); err != nil {
+					t.Error(err)
+				}
+				c.close()
 			}
 			in.finish(p)
-			in.newest.surface.drop()
+			in.newest.drop()
 		}
 		for _, surface := range in.surfaces {
 			surface.drop()

@@ -1,0 +1,138 @@
+package worker
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kennel-stream/kennel/internal/display/pixel"
+	"github.com/kennel-stream/kennel/internal/display/region"
+	"github.com/kennel-stream/kennel/internal/scene"
+)
+
+// shown is a layer of a picture.
+type shown struct {
+	surface *surface
+	scene.Layer
+}
+
+// direct is the surface that is all of a picture, as it is; nil when the
+// picture must be composed. What lies under it is black, so that its alpha
+// says nothing.
+func (p *picture) direct() *surface {
+	if len(p.layers) != 1 {
+		return nil
+	}
+	l := &p.layers[0]
+	w, h := int32(p.width), int32(p.height)
+	if l.surface.refused != nil || l.Transform != 0 || int32(l.surface.Width) != w || int32(l.surface.Height) != h ||
+		l.Source != (scene.Rect{Width: w << 8, Height: h << 8}) || l.Destination != (scene.Rect{Width: w, Height: h}) {
+		return nil
+	}
+	return l.surface
+}
+
+// drop gives back the surfaces of a picture.
+func (p *picture) drop() {
+	for i := range p.layers {
+		p.layers[i].surface.drop()
+	}
+}
+
+// hold is another hold on the surfaces of a picture.
+func (p *picture) hold() {
+	for i := range p.layers {
+		p.layers[i].surface.holds++
+	}
+}
+
+// canvas composes pictures of several layers. Its memory is not Go's, since
+// it is handed to C.
+type canvas struct {
+	image   pixel.Image
+	swapped pixel.Image // scratch for layers with red before blue
+}
+
+// compose draws a picture.
+func (c *canvas) compose(p *picture) error {
+	if c.image.Width != p.width || c.image.Height != p.height {
+		c.close()
+		memory, err := unix.Mmap(-1, 0, 4*p.width*p.height, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+		if err != nil {
+			return fmt.Errorf("make room for a picture of %dx%d: %w", p.width, p.height, err)
+		}
+		c.image = pixel.Image{Pix: memory, Stride: 4 * p.width, Width: p.width, Height: p.height}
+	}
+	first := p.lowest(c.image.Bounds())
+	if first < 0 {
+		pixel.Fill(&c.image, c.image.Bounds(), 0)
+		first = 0
+	}
+	for i := first; i < len(p.layers); i++ {
+		l := &p.layers[i]
+		if l.surface.refused != nil {
+			continue
+		}
+		if err := l.surface.begin(); err != nil {
+			continue // the layer is left out; another picture may have it
+		}
+		c.draw(l)
+		l.surface.end()
+	}
+	return nil
+}
+
+// lowest is the topmost layer that hides all below it, -1 for none.
+func (p *picture) lowest(all region.Rect) int {
+	for i := len(p.layers) - 1; i >= 0; i-- {
+		l := &p.layers[i]
+		if l.surface.refused == nil && !scene.HasAlpha(l.surface.Format) && place(l.Destination).Covers(all) {
+			return i
+		}
+	}
+	return -1
+}
+
+func place(r scene.Rect) region.Rect { return region.XYWH(r.X, r.Y, r.Width, r.Height) }
+
+func (c *canvas) draw(l *shown) {
+	at := place(l.Destination)
+	src := c.source(l.surface)
+	opaque := !scene.HasAlpha(l.surface.Format)
+	sx, sy := l.Source.X>>8, l.Source.Y>>8
+	upright := l.Transform == 0 && l.Source == scene.Rect{X: sx << 8, Y: sy << 8, Width: at.Width() << 8, Height: at.Height() << 8}
+	switch {
+	case !upright:
+		x, y, w, h := float64(l.Source.X)/256, float64(l.Source.Y)/256, float64(l.Source.Width)/256, float64(l.Source.Height)/256
+		crop := region.XYWH(sx, sy, (l.Source.X+l.Source.Width+255)>>8-sx, (l.Source.Y+l.Source.Height+255)>>8-sy)
+		pixel.Sample(&c.image, &src, at, pixel.Placement(x, y, w, h, uint32(l.Transform), at), crop, opaque)
+	case opaque:
+		pixel.Copy(&c.image, &src, at, at.X0-sx, at.Y0-sy)
+	default:
+		pixel.Blend(&c.image, &src, at, at.X0-sx, at.Y0-sy)
+	}
+}
+
+// source is the pixels of a surface with blue first.
+func (c *canvas) source(s *surface) pixel.Image {
+	plane := s.Planes[0]
+	src := pixel.Image{Pix: s.pixels[plane.Offset:], Stride: int(plane.Stride), Width: int(s.Width), Height: int(s.Height)}
+	if !scene.RedFirst(s.Format) {
+		return src
+	}
+	if size := 4 * src.Width * src.Height; cap(c.swapped.Pix) < size {
+		c.swapped.Pix = make([]byte, size)
+	}
+	c.swapped.Stride, c.swapped.Width, c.swapped.Height = 4*src.Width, src.Width, src.Height
+	c.swapped.Pix = c.swapped.Pix[:4*src.Width*src.Height]
+	pixel.Copy(&c.swapped, &src, src.Bounds(), 0, 0)
+	pixel.SwapRedBlue(c.swapped.Pix)
+	return c.swapped
+}
+
+func (c *canvas) close() {
+	if c.image.Pix != nil {
+		_ = unix.Munmap(c.image.Pix)
+		c.image = pixel.Image{}
+	}
+}

@@ -106,7 +106,7 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	case "markdown":
 		err = d.WriteMarkdown(cmd.OutOrStdout())
 	default:
-		err = d.WriteText(cmd.OutOrStdout(), isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == "")
+		err = writeReport(cmd.OutOrStdout(), d)
 	}
 	switch {
 	case err != nil:
@@ -117,6 +117,17 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 		return verdictError(doctorInconclusive)
 	}
 	return nil
+}
+
+// writeReport writes for people, at a terminal with the answer in sight.
+func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
+	terminal := isTerminal(w)
+	colour := terminal && os.Getenv("NO_COLOR") == ""
+	err := d.WriteText(w, colour)
+	if err == nil && terminal {
+		err = d.WriteConclusion(w, colour)
+	}
+	return err
 }
 
 // diagnose reads logs and finds the cause. What could be read in part only is

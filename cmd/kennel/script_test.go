@@ -38,6 +38,11 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
+			samples, err := filepath.Abs("../../docs/samples")
+			if err != nil {
+				return err
+			}
+			e.Setenv("SAMPLES", samples)
 			e.Setenv("PATH", bin+":/usr/bin:/bin")
 			e.Setenv("BASE", strconv.Itoa(base))
 			e.Setenv("NEXT", strconv.Itoa(base+100))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,8 +36,9 @@ func t0() context.Context { return context.Background() }
 
 // onTerminal TYPED COMMAND runs a command on a terminal of 80 by 24, and types
 // once it says that it listens. What it wrote is the standard output. ^C in
-// TYPED is Ctrl-C. A TERM with sixel in its name says that it has it.
-func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
+// TYPED is Ctrl-C. A TERM with sixel in its name says that it has it. With ! the
+// command must end with another status than 0.
+func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	person, program, err := pseudoTerminal()
 	ts.Check(err)
 	defer person.Close()
@@ -45,7 +47,7 @@ func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args[2:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), program, program, program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	for _, name := range []string{"PATH", "HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "TERM"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
@@ -72,6 +74,11 @@ func onTerminal(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	err = cmd.Wait()
 	_, _ = ts.Stdout().Write([]byte(strings.ReplaceAll(seen.String(), "\r\n", "\n")))
+	if exit, ok := errors.AsType[*exec.ExitError](err); neg && ok && exit.Exited() {
+		return
+	} else if neg {
+		ts.Fatalf("want another exit status than 0, got: %v", err)
+	}
 	ts.Check(err)
 }
 

@@ -77,15 +77,7 @@ func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 		}
 	}
 	if worst >= 0 {
-		sc := scopes[worst]
-		d.Verdict, d.Chain = sc.verdict, sc.chain
-		for _, f := range sc.roots {
-			d.Candidates = append(d.Candidates, c.root(f, sc, l))
-		}
-		if d.Verdict == Faulty {
-			d.Root = &d.Candidates[0]
-		}
-		d.Recovered = sc.life < len(l.Lives)-1
+		c.conclude(d, scopes[worst])
 	} else if f := c.cutOff(l); f != nil {
 		s := len(l.Sessions) - 1
 		d.Verdict, l.Sessions[s].Verdict = Inconclusive, Inconclusive
@@ -93,6 +85,18 @@ func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 	}
 	d.note(c, l)
 	return d
+}
+
+// conclude takes over what a scope says.
+func (c *Catalogue) conclude(d *Diagnosis, sc *scope) {
+	d.Verdict, d.Chain = sc.verdict, sc.chain
+	for _, f := range sc.roots {
+		d.Candidates = append(d.Candidates, c.root(f, sc, d.Log))
+	}
+	if d.Verdict == Faulty {
+		d.Root = &d.Candidates[0]
+	}
+	d.Recovered = sc.life < len(d.Lives)-1
 }
 
 // scope is what is judged together: a session with what its process said

@@ -12,14 +12,16 @@ import (
 
 // Comparison holds a good session against a bad one.
 type Comparison struct {
-	Version   int            `json:"version"`
-	Good      Side           `json:"good"`
-	Bad       Side           `json:"bad"`
-	Timeline  []TimelineRow  `json:"timeline"`
-	Tables    []CompareTable `json:"tables"`
-	PartAt    string         `json:"part_at"` // the first point at which they part
-	Benign    []string       `json:"benign"`  // signs of both, or of no meaning
-	Diagnosis *Diagnosis     `json:"diagnosis"`
+	Version  int           `json:"version"`
+	Good     Side          `json:"good"`
+	Bad      Side          `json:"bad"`
+	Timeline []TimelineRow `json:"timeline"`
+	// Indicators are what tells the two apart at a glance, beside the tables.
+	Indicators []CompareRow   `json:"indicators"`
+	Tables     []CompareTable `json:"tables"`
+	PartAt     string         `json:"part_at"` // the first point at which they part
+	Benign     []string       `json:"benign"`  // signs of both, or of no meaning
+	Diagnosis  *Diagnosis     `json:"diagnosis"`
 }
 
 // Side is one of the two.
@@ -143,6 +145,32 @@ func (c *Catalogue) LastGood(d *Diagnosis) (*Comparison, error) {
 	return nil, evidence.Errorf(evidence.Invalid, "the log shows no good session before a bad one")
 }
 
+// CompareSessions holds two sessions of a log against each other, each named by
+// its place in the list of all sessions, from 1.
+func (c *Catalogue) CompareSessions(d *Diagnosis, good, bad int) (*Comparison, error) {
+	for _, n := range []int{good, bad} {
+		if n < 1 || n > len(d.Sessions) {
+			return nil, evidence.Errorf(evidence.Invalid, "there is no session %d: the log shows %s", n, count(len(d.Sessions), "session", "sessions"))
+		}
+	}
+	return c.between(d, good-1, d, bad-1), nil
+}
+
+// focus is the diagnosis of one session, where that of the log is of another.
+func (c *Catalogue) focus(d *Diagnosis, session int) *Diagnosis {
+	if d.Root != nil && (d.Root.Session == session || d.Root.Session < 0 && d.Sessions[session].Verdict == OK) {
+		return d
+	}
+	one := *d
+	one.Verdict, one.Root, one.Candidates, one.Chain, one.Recovered = OK, nil, []Root{}, []Link{}, false
+	for _, sc := range c.scopes(d.Log) {
+		if sc.session == session && sc.verdict != OK {
+			c.conclude(&one, sc)
+		}
+	}
+	return &one
+}
+
 // pick is the last good session, or the first that is not.
 func (d *Diagnosis) pick(verdict string) int {
 	best := len(d.Sessions) - 1
@@ -160,6 +188,7 @@ func (d *Diagnosis) pick(verdict string) int {
 func (c *Catalogue) between(good *Diagnosis, g int, bad *Diagnosis, b int) *Comparison {
 	gs, bs := &good.Sessions[g], &bad.Sessions[b]
 	gf, bf := good.around(g), bad.around(b)
+	bad = c.focus(bad, b)
 	cmp := &Comparison{
 		Version: 1, Diagnosis: bad, Benign: []string{},
 		Good: Side{strings.Join(good.Files, ", "), *gs}, Bad: Side{strings.Join(bad.Files, ", "), *bs},
@@ -169,6 +198,7 @@ func (c *Catalogue) between(good *Diagnosis, g int, bad *Diagnosis, b int) *Comp
 			cmp.Timeline = append(cmp.Timeline, row)
 		}
 	}
+	cmp.Indicators = c.indicators(good, bad, g, b)
 	encoder := gs.Encoder
 	if encoder == "" {
 		encoder = bs.Encoder
@@ -246,6 +276,10 @@ func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 	for _, r := range cmp.Timeline {
 		p.line("| %s | %s | %s | %s |", r.Stage, cell(r.Good), cell(r.Bad), r.Delta)
 	}
+	p.line("\n## Key indicators\n\n| Indicator | Good | Bad |\n| --- | --- | --- |")
+	for _, r := range cmp.Indicators {
+		p.line("| %s | %s | %s |", cell(r.Aspect), cell(r.Good), cell(r.Bad))
+	}
 	p.line("\n## Differences")
 	for i, t := range cmp.Tables {
 		p.line("\n### %d. %s\n\n| Aspect | Good | Bad |\n| --- | --- | --- |", i+1, t.Title)
@@ -274,12 +308,12 @@ func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
 	p.line("# Diagnosis: %s", d.Verdict)
 	d.writeMarkdownCause(p)
 	p.line("\n## Sessions\n\n| Session | Began | Display | End | Verdict |\n| --- | --- | --- | --- | --- |")
-	for _, s := range d.Sessions {
+	for i, s := range d.Sessions {
 		root := ""
 		if s.Root != nil {
 			root = " " + *s.Root
 		}
-		p.line("| %d | %s | %s | %s | %s%s |", s.Ordinal, stamp(s.Began), s.Display, s.End, s.Verdict, root)
+		p.line("| %s | %s | %s | %s | %s%s |", d.SessionName(i), stamp(s.Began), s.Display, s.End, s.Verdict, root)
 	}
 	d.writeAdvice(p)
 	return p.err

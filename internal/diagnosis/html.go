@@ -37,8 +37,8 @@ svg .line{fill:none}svg .grid.line{stroke:var(--grid)}svg .faint.line{stroke:var
 {{if .Timeline}}<h2>Timeline</h2><div class="scroll">{{.Timeline}}</div>{{end}}
 {{if .D.Chain}}<h2>From the first sign to the end</h2><table><tr><th>When</th><th>What</th></tr>{{range .D.Chain}}
 <tr><td class="when">{{stamp .At}}</td><td><b>{{.Name}}</b> <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span><br><code>{{.Text}}</code><br><span class="faint">{{.Place}}{{if .EffectOf}}; effect of {{range $i, $e := .EffectOf}}{{if $i}}, {{end}}{{$e}}{{end}}{{else}}; root{{end}}</span></td></tr>{{end}}</table>{{end}}
-{{if .D.Sessions}}<h2>Sessions</h2><div class="scroll"><table><tr><th>Session</th><th>Began</th><th>Display</th><th>End</th><th>Verdict</th></tr>{{range .D.Sessions}}
-<tr><td>{{.Ordinal}}{{if .Resumed}} (resumed){{end}}</td><td class="when">{{stamp .Began}}</td><td>{{.Display}}</td><td>{{.End}}</td><td class="{{.Verdict}}">{{.Verdict}}{{with .Root}} {{.}}{{end}}</td></tr>{{end}}</table></div>{{end}}
+{{if .D.Sessions}}<h2>Sessions</h2><div class="scroll"><table><tr><th>Session</th><th>Began</th><th>Display</th><th>End</th><th>Verdict</th></tr>{{range $i, $s := .D.Sessions}}
+<tr><td>{{$.D.SessionName $i}}{{if .Resumed}} (resumed){{end}}</td><td class="when">{{stamp .Began}}</td><td>{{.Display}}</td><td>{{.End}}</td><td class="{{.Verdict}}">{{.Verdict}}{{with .Root}} {{.}}{{end}}</td></tr>{{end}}</table></div>{{end}}
 {{if .D.Notes}}<h2>Also seen</h2><table><tr><th>What</th><th>Weight</th><th>First line</th></tr>{{range .D.Notes}}
 <tr><td>{{.Name}} <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span></td><td>{{if eq .Severity "info"}}noise{{else}}{{.Severity}}{{end}}</td><td><code>{{.Text}}</code> <span class="faint">{{.Place}}</span></td></tr>{{end}}</table>{{end}}
 </body></html>

@@ -78,6 +78,9 @@ type Session struct {
 	// grow, and count cycles.
 	Elements map[string]int `json:"elements,omitempty"`
 	Sink     int            `json:"sink,omitempty"`
+	// Age is how long the process ran when it said the newest line of the session
+	// that tells so; 0 where none does.
+	Age time.Duration `json:"process_age_ns,omitempty"`
 	// Encoder is the element that the video pipeline names.
 	Encoder  string        `json:"encoder,omitempty"`
 	Began    time.Time     `json:"began"`

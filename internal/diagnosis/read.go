@@ -129,6 +129,9 @@ func (r *reader) line(found logscan.Line) error {
 		r.log.To = at
 		r.log.Dated = r.log.Dated || at.Year() > 1
 	}
+	if s := r.live(); s != nil && l.Clock == wolflog.SinceStart {
+		s.Age = l.Time
+	}
 	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
 		r.log.Debug = true
 	}

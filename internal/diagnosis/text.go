@@ -24,6 +24,15 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
+// row writes a line of a list, cut where it is too long.
+func (p *printer) row(format string, args ...any) {
+	text := []rune(strings.TrimRight(fmt.Sprintf(format, args...), " "))
+	if len(text) > columns {
+		text = append(text[:columns-1], '…')
+	}
+	p.line("%s", string(text))
+}
+
 // Colours of terminals, by meaning.
 const (
 	red    = "\x1b[1;31m"
@@ -99,7 +108,8 @@ func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
 	switch d.Verdict {
 	case OK:
 		p.line("%s", p.paint(green, "Nothing wrong is to be seen"))
-		p.para("", fmt.Sprintf("in %d lines with %d sessions%s.", d.Lines, len(d.Sessions), d.span()))
+		p.para("", fmt.Sprintf("in %s with %s%s.", count(int(d.Lines), "line", "lines"), count(len(d.Sessions), "session", "sessions"), d.span()))
+		p.line("")
 	case Inconclusive:
 		p.line("%s", p.paint(yellow, d.unsure()))
 		for i := range d.Candidates {
@@ -131,8 +141,8 @@ func (d *Diagnosis) span() string {
 func (r *Root) write(p *printer, d *Diagnosis) {
 	p.line("%s", p.paint(red, "What broke: "+r.Name)+p.paint(faint, "  ("+r.ID+")"))
 	since := r.Since()
-	if s := d.session(r.Session); s != nil {
-		since += fmt.Sprintf(", in session %d of its process", s.Ordinal)
+	if d.session(r.Session) != nil {
+		since += ", in " + d.ordinal(r.Session)
 	}
 	p.para("Since when: ", since+place(r.Place))
 	p.para("Do now:     ", r.Cure)
@@ -150,6 +160,27 @@ func (r *Root) write(p *printer, d *Diagnosis) {
 		p.para("            but ", against)
 	}
 	p.line("")
+}
+
+// WriteConclusion repeats in few lines what WriteText begins with: on a terminal
+// the beginning of a long report has moved out of sight.
+func (d *Diagnosis) WriteConclusion(w io.Writer, colour bool) error {
+	p := &printer{w: w, colour: colour}
+	if d.Verdict == OK {
+		return nil
+	}
+	p.line("")
+	for i := range d.Candidates {
+		r := &d.Candidates[i]
+		label := "What broke: "
+		if d.Root == nil {
+			label = "Perhaps:    "
+		}
+		p.line("%s", p.paint(red, label+r.Name)+p.paint(faint, "  ("+r.ID+")"))
+		p.para("Since when: ", r.Since()+place(r.Place))
+		p.para("Do now:     ", r.Cure)
+	}
+	return p.err
 }
 
 func place(at Place) string {
@@ -218,16 +249,28 @@ func (d *Diagnosis) writeSessions(p *printer) {
 		if s.Resumed {
 			kind = " resumed"
 		}
-		p.line("%s", strings.TrimRight(fmt.Sprintf(" %3d. %s  %-9s %-8s %s", s.Ordinal, stamp(s.Began), s.Display+kind, s.End, what), " "))
+		if len(d.Lives) > 1 {
+			what += fmt.Sprintf(" (life %d, session %d)", s.Life+1, s.Ordinal)
+		}
+		p.row(" %3d. %s  %-9s %-8s %s", i+1, stamp(s.Began), s.Display+kind, s.End, what)
 	}
 	last := d.session(d.last())
 	p.line("")
 	p.line("%s", p.paint(bold, fmt.Sprintf("Stages of session %d", last.Ordinal)))
 	for _, r := range last.Stages {
 		at := stamp(r.At)
-		p.line("%s", strings.TrimRight(fmt.Sprintf("  %s  %-15s %-8s %s", at, r.Stage, r.State, r.Detail), " "))
+		p.row("  %s  %-15s %-8s %s", at, r.Stage, r.State, r.Detail)
 	}
 	p.line("")
+}
+
+// SessionName is the place of a session in the list of all, from 1, with its
+// life and ordinal where there are several lives.
+func (d *Diagnosis) SessionName(i int) string {
+	if len(d.Lives) == 1 {
+		return fmt.Sprint(i + 1)
+	}
+	return fmt.Sprintf("%d (life %d, session %d)", i+1, d.Sessions[i].Life+1, d.Sessions[i].Ordinal)
 }
 
 // last is the session that is shown in detail: that of the root, else the last.
@@ -241,7 +284,7 @@ func (d *Diagnosis) last() int {
 func (d *Diagnosis) writeNotes(p *printer) {
 	var warnings, noise []string
 	for _, n := range d.Notes {
-		text := fmt.Sprintf("%s (%s, %d lines)", n.Name, n.Fault, n.Count)
+		text := fmt.Sprintf("%s (%s, %s)", n.Name, n.Fault, count(n.Count, "line", "lines"))
 		if n.Severity == Info {
 			noise = append(noise, text)
 		} else {

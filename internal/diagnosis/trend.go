@@ -148,7 +148,7 @@ func (t *Trend) WriteText(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("%s", t.headline())
 	p.line("")
-	p.line("LIFE  STARTED              SESSIONS  FIRST FAULT  UNTIL RESTART")
+	p.line("LIFE  STARTED             SESSIONS  FIRST FAULT TO RESTART ROOT")
 	for _, l := range t.Lives {
 		fault, restart := "-", "-"
 		if l.FirstFault > 0 {
@@ -164,7 +164,7 @@ func (t *Trend) WriteText(w io.Writer) error {
 				started = l.Started.Format(time.TimeOnly)
 			}
 		}
-		p.line("%4d  %-19s  %8d  %-11s  %-13s %s", l.Life+1, started, l.Sessions, fault, restart, l.Root)
+		p.row("%4d  %-19s %8d  %-11s %-10s %s", l.Life+1, started, l.Sessions, fault, restart, l.Root)
 	}
 	if len(t.Counters) > 0 {
 		p.line("\nCOUNTER          PER SESSION  95 %% FROM  TO        HIGHEST")

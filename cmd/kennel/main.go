@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetUsageTemplate(usageTemplate)
 	root.SetVersionTemplate("kennel version {{.Version}}\n")
-	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newDoctor(), newProbe(), newBench(), newDemo())
+	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newDoctor(), newProbe(), newImport(), newBench(), newDemo())
 	return root
 }
 

@@ -12,9 +12,9 @@ import (
 )
 
 type serveFlags struct {
-	data, config, hostname, logFormat, logLevel string
-	port                                        int
-	check, asJSON                               bool
+	data, config, wolf, hostname, logFormat, logLevel string
+	port                                              int
+	check, asJSON                                     bool
 }
 
 func newServe() *cobra.Command {
@@ -30,16 +30,23 @@ directory: its key, the paired clients, the sessions' history and output.
 With a socket under [wolf] in the configuration, or in the variable
 WOLF_SOCKET_PATH, tools made for Wolf find its API there.
 
+With --wolf the host runs on what Wolf has in a directory that it knows as
+/etc/wolf, as kennel import wolf would take it over, and lists at its start
+what it does not honour. Wolf's own files are only read.
+
 With --check the host is not started: each thing that it needs is tried, and
 what this machine lacks is said with its cure. The exit status is 1 when the
 host could not stream.`,
 		Example: `  kennel serve
   kennel serve --check
-  kennel serve --data ./data --port 47989 --config kennel.toml`,
+  kennel serve --data ./data --port 47989 --config kennel.toml
+  kennel serve --wolf /etc/wolf`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runServe(cmd.Context(), cmd, f) },
 	}
 	dataFlag(cmd, &f.data)
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file`; DATA/kennel.toml when it exists")
+	cmd.Flags().StringVar(&f.wolf, "wolf", "", "`directory` of Wolf to run on, in the place of a configuration")
+	cmd.MarkFlagsMutuallyExclusive("config", "wolf")
 	cmd.Flags().IntVar(&f.port, "port", 0, "`base` of all ports (the HTTP port), over the configuration's")
 	cmd.Flags().StringVar(&f.hostname, "hostname", "", "`name` that Moonlight shows, over the configuration's")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "", "text or json, over the configuration's")
@@ -53,10 +60,17 @@ host could not stream.`,
 func loadConfig(f serveFlags) (config.Config, error) {
 	c := config.Default()
 	path := f.config
-	if path == "" {
+	if path == "" && f.wolf == "" {
 		if own := filepath.Join(f.data, "kennel.toml"); fileExists(own) {
 			path = own
 		}
+	}
+	if f.wolf != "" {
+		source, err := readWolf(f.wolf, f.data, "")
+		if err != nil {
+			return c, err
+		}
+		c = source.Config
 	}
 	if path != "" {
 		var err error
@@ -101,6 +115,17 @@ func runServe(ctx context.Context, cmd *cobra.Command, f serveFlags) error {
 		return runCheck(cmd, c, f)
 	}
 	log, level := newLogger(cmd.ErrOrStderr(), c.Log)
+	if f.wolf != "" {
+		source, err := readWolf(f.wolf, f.data, "")
+		if err != nil {
+			return err
+		}
+		kept, err := keepWolf(ctx, source, f.data)
+		if err != nil {
+			return err
+		}
+		tellWolf(log, source, kept)
+	}
 	r, err := openHost(ctx, c, f.data, log)
 	if err != nil {
 		return err

@@ -48,6 +48,17 @@ func index(data []byte) positions {
 	return at
 }
 
+// KeyLines tells the line, from 1, in which each key of a correct TOML document
+// is written first, by its path: "apps[0].runner.env".
+func KeyLines(data []byte) map[string]int {
+	at := index(data)
+	lines := make(map[string]int, len(at.keys))
+	for path, offset := range at.keys {
+		lines[path] = at.position(offset).line
+	}
+	return lines
+}
+
 // enter records a key below prefix and returns its path. A part that names an
 // array of tables means its last element.
 func (at positions) enter(key unstable.Iterator, prefix string, lengths map[string]int) string {

@@ -16,7 +16,7 @@ var rooms = map[string][]string{
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
-		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolflog", "moonlight",
+		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolfconfig", "internal/wolflog", "moonlight",
 	},
 	"cmd/kennel-media": {"internal/evidence", "internal/ipc", "internal/media", "internal/media/worker", "internal/scene"},
 	"e2e":              {"internal/demo"},
@@ -34,7 +34,8 @@ var rooms = map[string][]string{
 		"internal/app", "internal/config", "internal/diagnosis", "internal/evidence", "internal/guard", "internal/host",
 		"internal/media", "internal/meter", "internal/session", "internal/store",
 	},
-	"internal/wolfapi": {"internal/config", "internal/evidence", "internal/host", "internal/session", "internal/web"},
+	"internal/wolfconfig": {"internal/config", "internal/store"},
+	"internal/wolfapi":    {"internal/config", "internal/evidence", "internal/host", "internal/session", "internal/web"},
 	"internal/host": {
 		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
 		"internal/session", "internal/store", "moonlight",

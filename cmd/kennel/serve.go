@@ -46,7 +46,6 @@ host could not stream.`,
 	dataFlag(cmd, &f.data)
 	cmd.Flags().StringVar(&f.config, "config", "", "configuration `file`; DATA/kennel.toml when it exists")
 	cmd.Flags().StringVar(&f.wolf, "wolf", "", "`directory` of Wolf to run on, in the place of a configuration")
-	cmd.MarkFlagsMutuallyExclusive("config", "wolf")
 	cmd.Flags().IntVar(&f.port, "port", 0, "`base` of all ports (the HTTP port), over the configuration's")
 	cmd.Flags().StringVar(&f.hostname, "hostname", "", "`name` that Moonlight shows, over the configuration's")
 	cmd.Flags().StringVar(&f.logFormat, "log-format", "", "text or json, over the configuration's")
@@ -59,6 +58,9 @@ host could not stream.`,
 // loadConfig reads the configuration file and puts the flags over it.
 func loadConfig(f serveFlags) (config.Config, error) {
 	c := config.Default()
+	if f.config != "" && f.wolf != "" {
+		return c, evidence.Errorf(evidence.Invalid, "--config and --wolf both name a configuration: give one of them")
+	}
 	path := f.config
 	if path == "" && f.wolf == "" {
 		if own := filepath.Join(f.data, "kennel.toml"); fileExists(own) {

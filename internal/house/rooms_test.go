@@ -109,7 +109,7 @@ var foreign = map[string][]string{
 	"github.com/moby/moby":          {"internal/engine"},
 	"github.com/containerd/errdefs": {"internal/engine"},
 	"modernc.org/sqlite":            {"internal/store"},
-	"github.com/pelletier/go-toml":  {"internal/config", "internal/guard"},
+	"github.com/pelletier/go-toml":  {"internal/config", "internal/guard", "internal/wolfconfig"},
 	"github.com/spf13/cobra":        {"cmd/kennel", "internal/manual"},
 }
 

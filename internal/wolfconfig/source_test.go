@@ -77,7 +77,7 @@ func TestRead(t *testing.T) {
 	dir, _, _ := wolf(t, "[[profiles]]\nid = 'user'\nname = 'User'\n[[profiles.apps]]\ntitle = 'Firefox'\n[profiles.apps.runner]\ntype = 'docker'\nimage = 'firefox'\nmounts = ['/srv/x:/home/retro:rw']\n")
 	put(t, filepath.Join(dir, "icons", "steam.png"), "png")
 	s, err := Read(dir, Options{
-		Environ: []string{"WOLF_HTTP_PORT=50989", "WOLF_LOG_LEVEL=TRACE", "WOLF_INTERNAL_IP=192.0.2.1", "NVIDIA_DRIVER_VOLUME_NAME=nvidia-driver-vol", "WOLF_INTERNAL_MAC=aa", "WOLF_NEW=1", "WOLF_RTSP_SETUP_PORT=x", "HOME=/root", "WOLF_SOCKET_PATH=/run/wolf.sock"},
+		Environ: []string{"WOLF_HTTP_PORT=50989", "WOLF_LOG_LEVEL=TRACE", "WOLF_INTERNAL_IP=192.0.2.1", "NVIDIA_DRIVER_VOLUME_NAME=nvidia-driver-vol", "WOLF_INTERNAL_MAC=aa", "WOLF_NEW=1", "WOLF_RTSP_SETUP_PORT=x", "LANG=C", "WOLF_SOCKET_PATH=/run/wolf.sock"},
 		Links:   "/data/links", Root: true, Devices: devices,
 	})
 	if err != nil {

@@ -158,7 +158,25 @@ func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, a
 	if l.Bytes == 0 {
 		return nil, evidence.Errorf(evidence.Invalid, "%s: nothing in it to read", strings.Join(args, ", "))
 	}
+	if err := checkKind(logs.Sources, l); err != nil {
+		return nil, err
+	}
 	return c.Diagnose(l), nil
+}
+
+// checkKind refuses to find nothing wrong with what is no log of Wolf's at all.
+func checkKind(sources []logsource.Source, l *diagnosis.Log) error {
+	var names []string
+	for _, s := range sources {
+		if !s.Strange {
+			return nil
+		}
+		names = append(names, s.Name)
+	}
+	if len(l.Sessions) > 0 || slices.ContainsFunc(l.Lives, func(one diagnosis.Life) bool { return len(one.Findings) > 0 }) {
+		return nil
+	}
+	return evidence.Errorf(evidence.Invalid, "%s: no line looks like one of Wolf's or Kennel's: name their log, or use --docker for that of Wolf's container", strings.Join(names, ", "))
 }
 
 // progressBar tells how far a long reading is.

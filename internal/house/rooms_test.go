@@ -74,7 +74,7 @@ var rooms = map[string][]string{
 	// The ground.
 	"internal/appscan":           {"internal/config"},
 	"internal/wolflog":           {"internal/evidence"},
-	"internal/logsource":         {"internal/engine", "internal/evidence"},
+	"internal/logsource":         {"internal/engine", "internal/evidence", "internal/wolflog"},
 	"internal/engine":            {"internal/evidence"},
 	"internal/engine/enginetest": {"internal/process"},
 	"internal/store":             {"internal/evidence"},

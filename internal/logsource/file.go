@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"github.com/kennel-stream/kennel/internal/evidence"
 )
 
 // pause is how long a log that is followed must be quiet to count as read up to
@@ -16,33 +14,19 @@ const pause = 250 * time.Millisecond
 
 // openFile adds a file.
 func (s *Set) openFile(ctx context.Context, name string) error {
-	file, err := os.Open(name)
+	file, info, err := s.openNamed(ctx, name)
 	if err != nil {
-		return evidence.Errorf(evidence.Invalid, "open the log: %w", err)
-	}
-	s.closers = append(s.closers, func() { _ = file.Close() })
-	info, err := file.Stat()
-	if err != nil {
-		return evidence.Errorf(evidence.Invalid, "look at the log: %w", err)
+		return err
 	}
 	if !info.Mode().IsRegular() {
 		return s.add(ctx, name, file)
-	}
-	if info.Size() == 0 && !s.options.Follow {
-		s.warn("%s is empty", name)
-		return nil
 	}
 	s.total += info.Size()
 	var from io.Reader = &tail{ctx: ctx, path: name, file: file, closers: &s.closers}
 	if !s.options.Follow {
 		from = &snapshot{file: file, left: info.Size(), set: s, name: name}
 	}
-	plain, err := s.plain(name, &counted{r: from, set: s})
-	if err != nil {
-		return err
-	}
-	s.Sources = append(s.Sources, Source{Name: name, Reader: plain})
-	return nil
+	return s.take(name, &counted{r: from, set: s})
 }
 
 // snapshot is a file as long as it was when it was opened: one that grows faster
@@ -50,6 +34,7 @@ func (s *Set) openFile(ctx context.Context, name string) error {
 type snapshot struct {
 	file *os.File
 	left int64
+	some bool
 	set  *Set
 	name string
 }
@@ -64,9 +49,14 @@ func (f *snapshot) Read(p []byte) (int, error) {
 	}
 	n, err := f.file.Read(p)
 	f.left -= int64(n)
-	if errors.Is(err, io.EOF) && f.left > 0 {
+	f.some = f.some || n > 0
+	switch {
+	case errors.Is(err, io.EOF) && f.left > 0:
 		f.set.warn("%s was cut short while it was read: %d bytes are missing", f.name, f.left)
 		f.left = 0
+	case err != nil && !errors.Is(err, io.EOF) && f.some:
+		f.set.warn("%s cannot be read to its end (%v): it was read up to there", f.name, err)
+		err, f.left = io.EOF, 0
 	}
 	return n, err
 }

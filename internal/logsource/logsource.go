@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -33,6 +34,9 @@ type Options struct {
 	// Follow goes on with what is written later, also to a file that took the
 	// name of a rotated one, until the context ends.
 	Follow bool
+	// Patience is how long a named pipe may be without a writer; 0 for
+	// DefaultPatience. A log that is followed has no end of it.
+	Patience time.Duration
 	// Progress is told how many bytes of how many were read, of all sources
 	// together and as they lie on disk; total is 0 where it is not known. It is
 	// called by whoever reads.
@@ -46,6 +50,10 @@ type Source struct {
 	// Reader gives lines. While a log is followed, a Read of no bytes and no
 	// error says that nothing more comes for now.
 	Reader io.Reader
+	// Strange says that its beginning has no line in a shape of Wolf's, of what
+	// runs in it, or of Kennel's: where no sign of a fault is in it either, it is
+	// hardly the log that was meant.
+	Strange bool
 }
 
 // Set is the logs of one run. Sources are to be read in their order, one at a
@@ -242,7 +250,12 @@ func (s *Set) openStdin(ctx context.Context) error {
 
 // add takes a stream that may wait for more.
 func (s *Set) add(ctx context.Context, name string, r io.Reader) error {
-	plain, err := s.plain(name, newPatient(ctx, &counted{r: r, set: s}, s.options.Follow))
+	return s.take(name, newPatient(ctx, &counted{r: r, set: s}, s.options.Follow))
+}
+
+// take makes a source of a log.
+func (s *Set) take(name string, from io.Reader) error {
+	plain, err := s.plain(name, from)
 	switch {
 	case errors.Is(err, errEmpty):
 		s.warn("%s is empty", name)
@@ -250,7 +263,11 @@ func (s *Set) add(ctx context.Context, name string, r io.Reader) error {
 	case err != nil:
 		return err
 	}
-	s.Sources = append(s.Sources, Source{Name: name, Reader: plain})
+	head, plain, err := peek(plain, headSize)
+	if err != nil {
+		return evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
+	}
+	s.Sources = append(s.Sources, Source{Name: name, Reader: plain, Strange: !isKnown(head)})
 	return nil
 }
 

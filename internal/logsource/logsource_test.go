@@ -115,7 +115,7 @@ func TestWhatCannotBeReadIsASentence(t *testing.T) {
 		args []string
 		want string
 	}{
-		"missing":         {[]string{"/nonexistent/wolf.log"}, "open the log: open /nonexistent/wolf.log: no such file or directory"},
+		"missing":         {[]string{"/nonexistent/wolf.log"}, "there is no log /nonexistent/wolf.log: correct the name"},
 		"empty":           {[]string{empty}, empty + " is empty"},
 		"empty directory": {[]string{dir}, "is a directory without logs"},
 		"pattern":         {[]string{dir + "/*.log"}, "no file fits"},

@@ -22,7 +22,8 @@ const (
 
 // plain takes off compression and the records of transports.
 func (s *Set) plain(name string, from io.Reader) (io.Reader, error) {
-	head, whole, err := peek(from, 4)
+	packed := &measured{r: from}
+	head, whole, err := peek(packed, 4)
 	switch {
 	case err != nil:
 		return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
@@ -33,21 +34,34 @@ func (s *Set) plain(name string, from io.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, evidence.Errorf(evidence.Invalid, "%s begins as gzip and cannot be read as such: %w", name, err)
 		}
-		whole = &tolerant{r: z, set: s, name: name}
+		whole = &tolerant{r: z, set: s, name: name, packed: packed}
 	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(finite{whole}, zstd.WithDecoderMaxMemory(zstdMemory), zstd.WithDecoderMaxWindow(zstdMemory), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return nil, evidence.Errorf(evidence.Invalid, "%s begins as zstd and cannot be read as such: %w", name, err)
 		}
 		s.closers = append(s.closers, z.Close)
-		whole = &tolerant{r: z, set: s, name: name}
+		whole = &tolerant{r: z, set: s, name: name, packed: packed}
 	}
-	head, whole, err = peek(whole, headSize)
-	if err != nil {
+	return s.lines(name, whole)
+}
+
+// lines takes off the records of transports, and refuses what is no text.
+func (s *Set) lines(name string, whole io.Reader) (io.Reader, error) {
+	head, whole, err := peek(whole, headSize)
+	switch {
+	case err != nil:
 		return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
-	}
-	if len(head) == 0 && !s.options.Follow {
+	case len(head) == 0 && !s.options.Follow:
 		return nil, errEmpty
+	}
+	if text := decoded(head, whole); text != whole {
+		if head, whole, err = peek(text, headSize); err != nil {
+			return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
+		}
+	}
+	if err := refuse(name, head); err != nil {
+		return nil, err
 	}
 	return unwrap(head, whole), nil
 }
@@ -100,14 +114,34 @@ func (f finite) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// measured counts what is read through it.
+type measured struct {
+	r io.Reader
+	n int64
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.n += int64(n)
+	return n, err
+}
+
+// A log that is more than so many bytes, and more than so many times as long as
+// its compressed form, is none: real ones shrink to a twentieth or so.
+const (
+	bombSize  = 1 << 30
+	bombRatio = 400
+)
+
 // tolerant ends a compressed log where it is damaged, with a warning: what was
 // readable is worth a diagnosis.
 type tolerant struct {
-	r    io.Reader
-	set  *Set
-	name string
-	some bool
-	err  error
+	r      io.Reader
+	packed *measured
+	set    *Set
+	name   string
+	out    int64
+	err    error
 }
 
 func (t *tolerant) Read(p []byte) (int, error) {
@@ -115,11 +149,16 @@ func (t *tolerant) Read(p []byte) (int, error) {
 		return 0, t.err
 	}
 	n, err := t.r.Read(p)
-	t.some = t.some || n > 0
+	t.out += int64(n)
 	switch {
+	case err == nil && t.out > bombSize && t.out/bombRatio > t.packed.n:
+		t.set.warn("%s grows to more than %d times its size: it was read up to there; if it is a log all the same, decompress it into a file and name that", t.name, bombRatio)
+		err = io.EOF
 	case err == nil || errors.Is(err, io.EOF):
-	case !t.some:
-		err = evidence.Errorf(evidence.Invalid, "nothing of it can be decompressed: %w", err)
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		err = evidence.Errorf(evidence.Invalid, "it needs more than %d MiB of memory to decompress: zstd -dc --long=31 %s | kennel doctor -", zstdMemory>>20, t.name)
+	case t.out == 0:
+		err = evidence.Errorf(evidence.Invalid, "nothing of it can be decompressed (%w): copy it anew", err)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		t.set.warn("%s ends in the middle of its compressed data: what is there was read, and the end of the log is missing", t.name)
 		err = io.EOF

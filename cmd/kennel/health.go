@@ -53,6 +53,11 @@ func printHealth(w io.Writer, h web.Health) error {
 		}
 		_, _ = fmt.Fprintf(w, "encoder   %s\n", r)
 	}
+	for _, i := range h.Imports {
+		if i.Tried {
+			_, _ = fmt.Fprintf(w, "import    %s\n", i)
+		}
+	}
 	if h.GPUs != nil {
 		for _, d := range h.GPUs.Devices {
 			_, _ = fmt.Fprintf(w, "gpu %d     %s: %s of %s in use\n", d.Index, d.Name, mebibytes(d.Used), mebibytes(d.Total))

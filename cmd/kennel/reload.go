@@ -77,6 +77,7 @@ func needRestart(old, now config.Config) (sections []string) {
 		{"log.format", old.Log.Format, now.Log.Format},
 		{"limits.client_timeout", old.Limits.ClientTimeout, now.Limits.ClientTimeout},
 		{"limits.pair_timeout", old.Limits.PairTimeout, now.Limits.PairTimeout},
+		{"display", old.Display, now.Display},
 		{"audio", old.Audio, now.Audio},
 		{"process", old.Process, now.Process},
 		{"health", old.Health, now.Health},
@@ -95,6 +96,6 @@ func restartKept(old, now config.Config) config.Config {
 	now.Hostname, now.Ports, now.Announce, now.Listen, now.Discovery = old.Hostname, old.Ports, old.Announce, old.Listen, old.Discovery
 	now.Log.Format = old.Log.Format
 	now.Limits.ClientTimeout, now.Limits.PairTimeout = old.Limits.ClientTimeout, old.Limits.PairTimeout
-	now.Audio, now.Process, now.Health, now.Wolf = old.Audio, old.Process, old.Health, old.Wolf
+	now.Display, now.Audio, now.Process, now.Health, now.Wolf = old.Display, old.Audio, old.Process, old.Health, old.Wolf
 	return now
 }

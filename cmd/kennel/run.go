@@ -164,7 +164,8 @@ func openHouse(ctx context.Context, c config.Config, dir string, private []strin
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
 		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
 		Encoders: encodersOf(c), EngineSockets: engineSockets(c),
-		Isolation: session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),
+		GPUBuffers: session.GPUBuffers(c.Display.DMABuf),
+		Isolation:  session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),
 		Event: events, Receipt: recorder.Receipt, Log: log,
 	})
 }
@@ -273,6 +274,7 @@ func (r *running) attend(ctx context.Context, work *sync.WaitGroup, out io.Write
 	work.Go(func() {
 		defer close(tried)
 		r.house.TryEncoders(ctx)
+		r.house.TryImports(ctx)
 	})
 	work.Go(func() { r.obey(ctx) })
 	work.Go(func() { r.welcome(ctx, out, tried, r.host.Settled()) })

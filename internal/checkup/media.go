@@ -44,7 +44,38 @@ func checkMedia(ctx context.Context, spawner *process.Spawner, o *Options) []Ite
 	}
 	defer w.Kill()
 	items := append([]Item{ok("gstreamer", "%s", w.Hello().GStreamer)}, checkEncoders(ctx, spawner, o.Config.Video.Encoders, m)...)
+	items = append(items, checkImports(ctx, spawner, o, m)...)
 	return append(items, checkDecoder(ctx, w))
+}
+
+// checkImports tries every way of reading what apps draw in GPU memory. Without
+// any they copy their pictures into shared memory, which works everywhere.
+func checkImports(ctx context.Context, spawner *process.Spawner, o *Options, m media.Options) []Item {
+	node, there := media.FindRenderNode("/")
+	switch {
+	case o.Config.Display.DMABuf == config.DMABufOff:
+		return []Item{ok("import", "off, as configured: apps copy pictures out of GPU memory")}
+	case o.Config.Display.DMABuf == config.DMABufAuto && !there:
+		return []Item{ok("import", "not tried: there is no /dev/dri/renderD*, so no app draws in GPU memory")}
+	}
+	var items []Item
+	works := 0
+	for _, path := range media.ImportPaths() {
+		begun := time.Now()
+		trying, cancel := context.WithTimeout(ctx, mediaTimeout)
+		ready, err := media.TryImport(trying, spawner, m, media.ImportTrial{Path: path.Name, Node: node.Path})
+		cancel()
+		if err != nil {
+			items = append(items, ok("import", "%s is not used: %v", path.Name, err))
+			continue
+		}
+		works++
+		items = append(items, ok("import", "%s works with %d formats of %s (%s)", path.Name, len(ready.Formats), ready.Element, time.Since(begun).Round(time.Millisecond)))
+	}
+	if works == 0 {
+		items = append(items, lacks("import", Warning, "see docs/gpu.md", "no way to read GPU buffers works: apps copy pictures out of GPU memory"))
+	}
+	return items
 }
 
 // checkEncoders tries every rung; those of GPUs that this machine does not have

@@ -41,6 +41,7 @@ func (c Config) check(found *problems) {
 	found.oneOf("log.format", c.Log.Format, FormatText, FormatJSON)
 	found.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
 	c.Limits.check(found)
+	found.oneOf("display.dmabuf", c.Display.DMABuf, DMABufAuto, DMABufOn, DMABufOff)
 	c.Video.check(found)
 	if server := c.Audio.Server; server != "" && server != AudioOff {
 		found.absolute("audio.server", server)

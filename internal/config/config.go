@@ -27,6 +27,8 @@ type Config struct {
 	Log Log `toml:"log"`
 	// Limits bounds what clients may take.
 	Limits Limits `toml:"limits"`
+	// Display is what apps draw on.
+	Display Display `toml:"display"`
 	// Video is how pictures are encoded and sent.
 	Video Video `toml:"video"`
 	// Audio is where sessions have their sound from.
@@ -108,6 +110,14 @@ type Limits struct {
 	History int `toml:"history"`
 	// Idle is after what time without any input a session ends; 0 means never.
 	Idle Duration `toml:"idle"`
+}
+
+// Display is what apps draw on.
+type Display struct {
+	// DMABuf says whether apps may hand over pictures in GPU memory
+	// (zwp_linux_dmabuf_v1): "auto" (where there is a GPU and a way to read it),
+	// "on" (wherever there is a way) or "off".
+	DMABuf string `toml:"dmabuf"`
 }
 
 // Video is how pictures are encoded and sent.
@@ -197,6 +207,10 @@ const (
 	IsolationRequired = "required"
 	IsolationOff      = "off"
 
+	DMABufAuto = "auto"
+	DMABufOn   = "on"
+	DMABufOff  = "off"
+
 	MDNSAuto = "auto"
 	MDNSOff  = "off"
 
@@ -231,6 +245,7 @@ func Default() Config {
 			StopTimeout:    Duration(3 * time.Second),
 			Lease:          Duration(10 * time.Minute),
 		},
+		Display: Display{DMABuf: DMABufAuto},
 		Video: Video{
 			Encoders:   Encoders(),
 			FECPercent: 20,

@@ -50,6 +50,7 @@ func TestFullFile(t *testing.T) {
 			LaunchTimeout: Duration(20 * time.Second), ConnectTimeout: Duration(time.Minute), ClientTimeout: Duration(15 * time.Second),
 			PairTimeout: Duration(90 * time.Second), StopTimeout: Duration(500 * time.Millisecond), Lease: Duration(time.Hour),
 		},
+		Display: Display{DMABuf: DMABufOff},
 		Video:   Video{Encoders: []string{EncoderOpenH264}, FECPercent: 10, BitrateMaxKbps: 20000, Encryption: EncryptionRequired},
 		Audio:   Audio{Server: AudioOff},
 		RTSP:    RTSP{Encryption: EncryptionOff},

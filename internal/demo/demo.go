@@ -23,6 +23,10 @@ type Options struct {
 	// Busy adds noise to the picture, which fills any bit rate; also when
 	// $KENNEL_DEMO_BUSY is 1.
 	Busy bool
+	// GPU hands pictures over as GPU buffers (zwp_linux_dmabuf_v1) where the
+	// compositor takes them: real ones where /dev/udmabuf makes them, else memory
+	// that stands in for them; also when $KENNEL_DEMO_DMABUF is 1.
+	GPU bool
 	// Log, if set, is told what happens, a line at a time.
 	Log func(line string)
 }
@@ -41,6 +45,7 @@ func (o *Options) complete() {
 		o.Height = 720
 	}
 	o.Width, o.Height = min(o.Width, maxSide), min(o.Height, maxSide)
+	o.GPU = o.GPU || os.Getenv("KENNEL_DEMO_DMABUF") == "1"
 	o.Busy = o.Busy || os.Getenv("KENNEL_DEMO_BUSY") == "1"
 	if o.Log == nil {
 		o.Log = func(string) {}

@@ -14,6 +14,7 @@ const (
 	seatVersion       = 5
 	wmBaseVersion     = 2
 	outputVersion     = 2
+	dmabufVersion     = 3 // zwp_linux_dmabuf_v1.modifier
 )
 
 var errMissing = errors.New("the compositor does not offer it")
@@ -25,6 +26,8 @@ type globals struct {
 	shm        *wlclient.WlShm
 	wmBase     *wlclient.XdgWmBase
 	decoration *wlclient.ZxdgDecorationManagerV1
+	dmabuf     *wlclient.ZwpLinuxDmabufV1    // nil when it is not wanted, or takes no linear buffers
+	linear     bool                          // it takes them
 	outputs    map[uint32]*wlclient.WlOutput // by number in the registry
 	seats      map[uint32]*seat
 }
@@ -38,6 +41,12 @@ func (w *window) bind(ctx context.Context) error {
 	w.conn.GetRegistry(g.registry, wlclient.WlRegistryInterface)
 	if err := w.conn.Roundtrip(ctx); err != nil {
 		return err
+	}
+	if g.dmabuf != nil {
+		// Its formats come after it is bound.
+		if err := w.conn.Roundtrip(ctx); err != nil {
+			return err
+		}
 	}
 	for name, there := range map[string]bool{
 		"wl_compositor 4": g.compositor != nil, "wl_shm": g.shm != nil, "xdg_wm_base": g.wmBase != nil,
@@ -59,6 +68,11 @@ func (w *window) offered(number uint32, name string, version uint32) {
 	case name == "xdg_wm_base" && g.wmBase == nil:
 		g.wmBase = wlclient.BindXdgWmBase(g.registry, number, min(version, wmBaseVersion))
 		g.wmBase.SetListener(wlclient.XdgWmBaseListener{Ping: func(serial uint32) { g.wmBase.Pong(serial) }})
+	case name == "zwp_linux_dmabuf_v1" && g.dmabuf == nil && w.options.GPU && version >= dmabufVersion:
+		g.dmabuf = wlclient.BindZwpLinuxDmabufV1(g.registry, number, dmabufVersion)
+		g.dmabuf.SetListener(wlclient.ZwpLinuxDmabufV1Listener{Modifier: func(format, hi, lo uint32) {
+			g.linear = g.linear || format == formatXRGB && hi == 0 && lo == 0
+		}})
 	case name == "zxdg_decoration_manager_v1" && g.decoration == nil:
 		g.decoration = wlclient.BindZxdgDecorationManagerV1(g.registry, number, 1)
 	case name == "wl_output":

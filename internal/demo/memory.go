@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,7 +19,7 @@ func newMemory(size int) (*memory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a file in memory for a picture: %w", err)
 	}
-	if err := unix.Ftruncate(fd, int64(size)); err != nil {
+	if err := unix.Ftruncate(fd, int64(wholePages(size))); err != nil {
 		_ = unix.Close(fd)
 		return nil, fmt.Errorf("make room for a picture of %d bytes: %w", size, err)
 	}
@@ -32,10 +33,37 @@ func newMemory(size int) (*memory, error) {
 	return &memory{fd, pix}, nil
 }
 
+// wholePages is a size rounded up, as dma-bufs have it.
+func wholePages(size int) int {
+	page := unix.Getpagesize()
+	return (size + page - 1) / page * page
+}
+
 // closeFile closes the descriptor; the mapping stays.
 func (m *memory) closeFile() {
 	_ = unix.Close(m.fd)
 	m.fd = -1
+}
+
+// gpuFile is the memory as a dma-buf, where the kernel makes one of it; else it
+// is the memory's own file.
+func (m *memory) gpuFile() int {
+	device, err := unix.Open("/dev/udmabuf", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return m.fd
+	}
+	defer func() { _ = unix.Close(device) }()
+	// UDMABUF_CREATE and UDMABUF_FLAGS_CLOEXEC of linux/udmabuf.h.
+	const create, closeOnExec = 0x40187542, 1
+	request := struct {
+		memfd, flags uint32
+		offset, size uint64
+	}{uint32(m.fd), closeOnExec, 0, uint64(wholePages(len(m.pix)))}
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(device), create, uintptr(unsafe.Pointer(&request)))
+	if errno != 0 {
+		return m.fd
+	}
+	return int(fd)
 }
 
 // unmap ends the mapping; pix must not be used any more.

@@ -1,6 +1,8 @@
 package demo
 
 import (
+	"golang.org/x/sys/unix"
+
 	wlclient "github.com/kennel-stream/kennel/wayland/protocol/client"
 )
 
@@ -22,6 +24,7 @@ type buffer struct {
 // swapchain has the buffers of the window's size.
 type swapchain struct {
 	shm     *wlclient.WlShm
+	dmabuf  *wlclient.ZwpLinuxDmabufV1 // nil for shared memory
 	buffers []*buffer
 }
 
@@ -50,12 +53,14 @@ func (s *swapchain) add(width, height int) (*buffer, error) {
 		return nil, err
 	}
 	defer m.closeFile() // the request has a duplicate
-	pool := s.shm.CreatePool(m.fd, int32(size))
-	b := &buffer{
-		wl:     pool.CreateBuffer(0, int32(width), int32(height), int32(width*4), wlclient.WlShmFormatXrgb8888),
-		memory: m, canvas: canvas{m.pix, width, height}, moving: []rect{{0, 0, width, height}},
+	b := &buffer{memory: m, canvas: canvas{m.pix, width, height}, moving: []rect{{0, 0, width, height}}}
+	if s.dmabuf != nil {
+		b.wl = s.share(m, width, height)
+	} else {
+		pool := s.shm.CreatePool(m.fd, int32(size))
+		b.wl = pool.CreateBuffer(0, int32(width), int32(height), int32(width*4), wlclient.WlShmFormatXrgb8888)
+		pool.Destroy()
 	}
-	pool.Destroy()
 	b.wl.SetListener(wlclient.WlBufferListener{Release: func() {
 		b.busy = false
 		if b.retired {
@@ -63,6 +68,21 @@ func (s *swapchain) add(width, height int) (*buffer, error) {
 		}
 	}})
 	return b, nil
+}
+
+// formatXRGB is DRM_FORMAT_XRGB8888.
+const formatXRGB = 0x34325258
+
+// share makes a GPU buffer of memory.
+func (s *swapchain) share(m *memory, width, height int) *wlclient.WlBuffer {
+	params := s.dmabuf.CreateParams()
+	defer params.Destroy()
+	fd := m.gpuFile()
+	params.Add(fd, 0, 0, uint32(width*4), 0, 0)
+	if fd != m.fd {
+		_ = unix.Close(fd)
+	}
+	return params.CreateImmed(int32(width), int32(height), formatXRGB, 0)
 }
 
 // retire gives up all buffers: the size has changed.

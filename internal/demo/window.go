@@ -53,6 +53,12 @@ func (w *window) open(ctx context.Context) error {
 	}
 	g := &w.globals
 	w.chain = swapchain{shm: g.shm}
+	if g.linear {
+		w.chain.dmabuf = g.dmabuf
+		w.options.Log("pictures are handed over as GPU buffers")
+	} else if w.options.GPU {
+		w.options.Log("GPU buffers are not taken: pictures are copied")
+	}
 	w.surface = g.compositor.CreateSurface()
 	w.xdg = g.wmBase.GetXdgSurface(w.surface)
 	w.xdg.SetListener(wlclient.XdgSurfaceListener{Configure: w.configure})

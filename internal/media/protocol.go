@@ -5,6 +5,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
+	"github.com/kennel-stream/kennel/internal/scene"
 )
 
 // ControlFD is the worker's descriptor of its control link, RegistryFD the one
@@ -35,12 +36,14 @@ const (
 	MessageDecode uint16 = 0x25
 	// MessageTry carries a Rung: can it encode a picture?
 	MessageTry uint16 = 0x2b
+	// MessageTryImport carries an ImportTrial: can it read GPU buffers?
+	MessageTryImport uint16 = 0x2c
 	// MessageStop ends the worker.
 	MessageStop uint16 = 0x26
 
 	// MessageHello carries a Hello, the first message of a worker.
 	MessageHello uint16 = 0x30
-	// MessageReady carries a Ready, the good answer to Encode, Decode and Try.
+	// MessageReady carries a Ready, the good answer to Encode, Decode, Try and TryImport.
 	MessageReady uint16 = 0x31
 	// MessageFault carries a Fault.
 	MessageFault uint16 = 0x32
@@ -80,6 +83,9 @@ type EncodeSpec struct {
 	Slices int
 	// Profile is "constrained-baseline", "main" or "high"; empty for main.
 	Profile string
+	// Imports are the paths by which GPU buffers are read, best first; none for
+	// ImportCPU alone.
+	Imports []Import `json:",omitempty"`
 }
 
 // limits of an EncodeSpec.
@@ -128,6 +134,8 @@ type Ready struct {
 	Element string
 	// WarmupNanos is the time that it took to set up and warm up.
 	WarmupNanos int64
+	// Formats are what an import path takes; of the answer to TryImport.
+	Formats []scene.Format `json:",omitempty"`
 	// PixelNanos is what encoding a pixel takes of a processor core, in
 	// nanoseconds; of the answer to Try, 0 where it is not known.
 	PixelNanos float64

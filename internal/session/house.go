@@ -20,6 +20,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/process"
 )
@@ -58,6 +59,8 @@ type Options struct {
 	Limits Limits
 	// Encoders are GStreamer elements for H.264, best first.
 	Encoders []string
+	// GPUBuffers says whether displays offer zwp_linux_dmabuf_v1.
+	GPUBuffers GPUBuffers
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
 	// Receipt receives the receipt of every session, some seconds after its
@@ -95,6 +98,8 @@ type House struct {
 	tending    sync.WaitGroup // of what ends with the reaper
 
 	rungs       *rungs
+	imports     *imports
+	node        media.RenderNode // of the GPU that apps draw with; empty for none
 	gpus        *gpus
 	health      *health
 	books       *books
@@ -140,7 +145,11 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
-		rungs: newRungs(o.Encoders), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
+		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
+	}
+	if node, ok := media.FindRenderNode("/"); ok {
+		h.node = node
+		h.ids.groups = renderGroups(node)
 	}
 	h.gpus, h.budget = newGPUs(h), newBudget()
 	h.SetLimits(o.Limits)

@@ -147,6 +147,7 @@ func (s *Session) startDisplay(ctx context.Context) error {
 		Executable: s.house.o.Executable, SocketPath: filepath.Join(s.dir, waylandSocket),
 		Width: s.request.Width, Height: s.request.Height, RefreshMilliHz: s.request.FPS * 1000,
 		SessionID: s.id, Env: s.markers(), Credential: s.credential, Group: s.group, Stderr: out,
+		DMABuf: s.house.gpuBuffers(),
 	}
 	if s.credential != nil {
 		options.AllowedUIDs = []uint32{s.credential.UID}

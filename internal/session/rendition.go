@@ -143,6 +143,7 @@ func (r *rendition) drive(ctx context.Context, w *warm, element string, link sce
 	encoding, err := w.worker.Encode(start, media.EncodeSpec{
 		Codec: "h264", Encoder: element, Width: r.stream.Width, Height: r.stream.Height,
 		FPSNum: r.stream.FPS, FPSDen: 1, BitrateKbps: r.stream.BitrateKbps, Slices: r.stream.Slices,
+		Imports: r.session.house.workingImports(),
 	}, link.file)
 	cancel()
 	_ = link.file.Close()

@@ -75,7 +75,7 @@ func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
 	if now {
 		l.House.Canary(ctx)
 	}
-	h := Health{Canary: l.House.Health(), Encoders: l.House.Rungs(), Budgets: l.House.Budgets()}
+	h := Health{Canary: l.House.Health(), Encoders: l.House.Rungs(), Imports: l.House.Imports(), Budgets: l.House.Budgets()}
 	h.Meters, h.GPUs = l.House.Meters()
 	if err := l.House.Ready(); err != nil {
 		h.Why = err.Error()

@@ -133,6 +133,8 @@ type Health struct {
 	Canary session.Health `json:"canary"`
 	// Encoders is the ladder, best first.
 	Encoders []session.RungState `json:"encoders"`
+	// Imports are the ways by which apps' GPU buffers are read, best first.
+	Imports []session.ImportState `json:"imports"`
 	// Budgets is how much of what sessions may take is in use.
 	Budgets []session.Share `json:"budgets"`
 	// Meters are those that are read all the time; GPUs is their newest reading,

@@ -25,7 +25,7 @@ func (p *picture) direct() *surface {
 	}
 	l := &p.layers[0]
 	w, h := int32(p.width), int32(p.height)
-	if l.surface.refused != nil || l.Transform != 0 || int32(l.surface.Width) != w || int32(l.surface.Height) != h ||
+	if l.surface.refused != nil || l.surface.pixels == nil || l.Transform != 0 || int32(l.surface.Width) != w || int32(l.surface.Height) != h ||
 		l.Source != (scene.Rect{Width: w << 8, Height: h << 8}) || l.Destination != (scene.Rect{Width: w, Height: h}) {
 		return nil
 	}
@@ -51,6 +51,9 @@ func (p *picture) hold() {
 type canvas struct {
 	image   pixel.Image
 	swapped pixel.Image // scratch for layers with red before blue
+	imports importers
+	// refuse says that a surface cannot be read after all; may be nil.
+	refuse func(id uint32, reason string)
 }
 
 // compose draws a picture.
@@ -97,7 +100,14 @@ func place(r scene.Rect) region.Rect { return region.XYWH(r.X, r.Y, r.Width, r.H
 
 func (c *canvas) draw(l *shown) {
 	at := place(l.Destination)
-	src := c.source(l.surface)
+	src, err := c.source(l.surface)
+	if err != nil {
+		l.surface.refused = err
+		if c.refuse != nil {
+			c.refuse(l.surface.ID, err.Error())
+		}
+		return
+	}
 	opaque := !scene.HasAlpha(l.surface.Format)
 	sx, sy := l.Source.X>>8, l.Source.Y>>8
 	upright := l.Transform == 0 && l.Source == scene.Rect{X: sx << 8, Y: sy << 8, Width: at.Width() << 8, Height: at.Height() << 8}
@@ -114,11 +124,18 @@ func (c *canvas) draw(l *shown) {
 }
 
 // source is the pixels of a surface with blue first.
-func (c *canvas) source(s *surface) pixel.Image {
+func (c *canvas) source(s *surface) (pixel.Image, error) {
+	if s.path != "" {
+		img, err := c.imports.read(s)
+		if err == nil || s.mapGPU(s.files) != nil {
+			return img, err
+		}
+		s.path = "" // slower, but it works
+	}
 	plane := s.Planes[0]
 	src := pixel.Image{Pix: s.pixels[plane.Offset:], Stride: int(plane.Stride), Width: int(s.Width), Height: int(s.Height)}
 	if !scene.RedFirst(s.Format) {
-		return src
+		return src, nil
 	}
 	if size := 4 * src.Width * src.Height; cap(c.swapped.Pix) < size {
 		c.swapped.Pix = make([]byte, size)
@@ -127,7 +144,7 @@ func (c *canvas) source(s *surface) pixel.Image {
 	c.swapped.Pix = c.swapped.Pix[:4*src.Width*src.Height]
 	pixel.Copy(&c.swapped, &src, src.Bounds(), 0, 0)
 	pixel.SwapRedBlue(c.swapped.Pix)
-	return c.swapped
+	return c.swapped, nil
 }
 
 func (c *canvas) close() {

@@ -18,7 +18,7 @@ func filled(width, height, format uint32, argb uint32) *surface {
 	if scene.RedFirst(format) {
 		argb = argb&0xff00ff00 | argb&0xff<<16 | argb>>16&0xff
 	}
-	s := &surface{Buffer: scene.Buffer{Kind: scene.DMABuf, Width: width, Height: height, Format: format, Planes: []scene.Plane{{Offset: 8, Stride: 4*width + 12}}}, gpu: -1}
+	s := &surface{Buffer: scene.Buffer{Kind: scene.DMABuf, Width: width, Height: height, Format: format, Planes: []scene.Plane{{Offset: 8, Stride: 4*width + 12}}}}
 	s.pixels = make([]byte, s.Size())
 	for at := 8; at+4 <= len(s.pixels); at += 4 {
 		binary.LittleEndian.PutUint32(s.pixels[at:], argb)

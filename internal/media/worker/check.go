@@ -34,11 +34,24 @@ func Check(w io.Writer) error {
 	for _, r := range media.Decoders("h264") {
 		line(w, "decoder", r, tryDecoder(r))
 	}
+	node, _ := media.FindRenderNode("/")
+	for _, path := range media.ImportPaths() {
+		fmt.Fprintf(w, "import  %-5s %s\n", path.Name, importState(path, node.Path))
+	}
 	line(w, "encoder", media.Rung{Codec: "opus", Element: "libopus"}, tryOpus())
 	if works == 0 {
 		return fmt.Errorf("%w: %s", ErrNoEncoder, missing(media.Encoders("h264")))
 	}
 	return nil
+}
+
+// importState says what a path for GPU buffers reads.
+func importState(path media.ImportPath, node string) string {
+	made, formats, err := importsOf(path, node)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("works with %s: %v", made, formats)
 }
 
 func line(w io.Writer, role string, r media.Rung, err error) {

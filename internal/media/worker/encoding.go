@@ -51,6 +51,8 @@ func newEncoding(spec media.EncodeSpec, element string, scenes *ipc.Conn, stream
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), pacer: newPacer(spec.FPSNum, spec.FPSDen),
 	}
 	e.inbox = newInbox(scenes, e.sceneCame, func(detail string) { fault(media.Fault{ID: evidence.FaultSceneMalformed, Detail: detail}) })
+	e.inbox.imports = spec.Imports
+	e.canvas.imports, e.canvas.refuse = importers{}, e.inbox.refuse
 	var err error
 	if e.encoder, err = newEncoder(&spec, element); err != nil {
 		return nil, err

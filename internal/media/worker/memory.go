@@ -3,11 +3,13 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/scene"
 )
 
@@ -15,17 +17,19 @@ import (
 // the announcement's, the others are those of scenes.
 type surface struct {
 	scene.Buffer
-	pixels []byte // mapped for reading; nil when refused
+	pixels []byte // mapped for reading; nil when refused, or read by a path
 	holds  int
-	gpu    int // descriptor of the dma-buf that begin and end bracket, -1 for none
+	path   string // name of the import path that reads it; empty when mapped
+	files  []int  // of a dma-buf; begin and end bracket the reading of the first
 	// refused is why the buffer cannot be read; it is left out of pictures.
 	refused error
 }
 
 // mapSurface maps the pixels of a buffer. It refuses memory that its owner
 // could still shrink: a read beyond the new end would kill this process.
-func mapSurface(b scene.Buffer, files []int) (*surface, error) {
-	s := &surface{Buffer: b, holds: 1, gpu: -1}
+// imports are the paths for GPU buffers.
+func mapSurface(b scene.Buffer, files []int, imports []media.Import) (*surface, error) {
+	s := &surface{Buffer: b, holds: 1}
 	if len(files) != len(b.Planes) {
 		return nil, fmt.Errorf("%w: buffer %d came with %d files for %d planes", scene.ErrMalformed, b.ID, len(files), len(b.Planes))
 	}
@@ -33,7 +37,7 @@ func mapSurface(b scene.Buffer, files []int) (*surface, error) {
 		return nil, fmt.Errorf("%w: buffer %d has the unknown pixel format %#x", scene.ErrMalformed, b.ID, b.Format)
 	}
 	if b.Kind == scene.DMABuf {
-		s.refused = s.mapGPU(files)
+		s.refused = s.importGPU(files, imports)
 		return s, nil
 	}
 	if err := checkSealed(files[0], b.Size()); err != nil {
@@ -83,6 +87,18 @@ const (
 	dmabufSyncEnd = 4
 )
 
+// importGPU finds the path that reads GPU memory.
+func (s *surface) importGPU(files []int, imports []media.Import) error {
+	f := scene.Format{FourCC: s.Format, Modifier: s.Modifier}
+	for _, i := range imports {
+		if i.Path != media.ImportCPU && slices.Contains(i.Formats, f) {
+			s.path = i.Path
+			return s.keepFiles(files)
+		}
+	}
+	return s.mapGPU(files)
+}
+
 // mapGPU maps GPU memory whose pixels lie in rows, a dma-buf or sealed memory
 // that stands in for one.
 func (s *surface) mapGPU(files []int) error {
@@ -108,12 +124,19 @@ func (s *surface) mapGPU(files []int) error {
 	if err := s.mapPlane(files[0]); err != nil {
 		return err
 	}
-	gpu, err := unix.FcntlInt(uintptr(files[0]), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		s.unmap()
-		return fmt.Errorf("keep its file: %w", err)
+	return s.keepFiles(files)
+}
+
+// keepFiles keeps the files open as long as the surface lives.
+func (s *surface) keepFiles(files []int) error {
+	for _, fd := range files {
+		kept, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			s.unmap()
+			return fmt.Errorf("keep its files: %w", err)
+		}
+		s.files = append(s.files, kept)
 	}
-	s.gpu = gpu
 	return nil
 }
 
@@ -129,10 +152,10 @@ const drawTimeout = 250 * time.Millisecond
 
 // begin waits until the GPU has drawn the pixels and makes them readable.
 func (s *surface) begin() error {
-	if s.gpu < 0 {
+	if len(s.files) == 0 {
 		return nil
 	}
-	drawn := []unix.PollFd{{Fd: int32(s.gpu), Events: unix.POLLIN}}
+	drawn := []unix.PollFd{{Fd: int32(s.files[0]), Events: unix.POLLIN}}
 	for deadline := time.Now().Add(drawTimeout); ; {
 		n, err := unix.Poll(drawn, int(max(0, time.Until(deadline)).Milliseconds()))
 		if err == unix.EINTR {
@@ -141,22 +164,25 @@ func (s *surface) begin() error {
 		if err == nil && n == 0 {
 			return errUndrawn
 		}
+		if s.path != "" {
+			return nil // the path does the rest
+		}
 		return s.sync(dmabufRead)
 	}
 }
 
 // end says that they were read.
 func (s *surface) end() {
-	if s.gpu >= 0 {
+	if len(s.files) > 0 && s.path == "" {
 		_ = s.sync(dmabufRead | dmabufSyncEnd)
 	}
 }
 
 func (s *surface) sync(flags uint64) error {
 	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.gpu), dmabufSync, uintptr(unsafe.Pointer(&flags)))
+		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.files[0]), dmabufSync, uintptr(unsafe.Pointer(&flags)))
 		switch errno {
-		case 0:
+		case 0, unix.ENOTTY: // memory that stands in for a dma-buf
 			return nil
 		case unix.EINTR, unix.EAGAIN:
 			continue
@@ -169,10 +195,6 @@ func (s *surface) sync(flags uint64) error {
 func (s *surface) drop() {
 	if s.holds--; s.holds == 0 {
 		s.unmap()
-		if s.gpu >= 0 {
-			_ = unix.Close(s.gpu)
-			s.gpu = -1
-		}
 	}
 }
 
@@ -181,4 +203,8 @@ func (s *surface) unmap() {
 		_ = unix.Munmap(s.pixels)
 		s.pixels = nil
 	}
+	for _, fd := range s.files {
+		_ = unix.Close(fd)
+	}
+	s.files = nil
 }

@@ -21,6 +21,8 @@ const (
 	memoryReadOnly  = 2
 	videoFormatRGBx = 7
 	videoFormatBGRx = 8
+	videoFormatRGBA = 11
+	videoFormatBGRA = 12
 )
 
 var (

@@ -173,6 +173,12 @@ func (p *process) handle(m *ipc.Message, files []*os.File) error {
 			return err
 		}
 		return p.try(rung)
+	case media.MessageTryImport:
+		var trial media.ImportTrial
+		if err := m.Decode(&trial); err != nil {
+			return err
+		}
+		return p.tryImport(trial)
 	case media.MessageDecode:
 		var spec media.DecodeSpec
 		if err := m.Decode(&spec); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/ipc"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/scene"
 )
 
@@ -33,6 +34,8 @@ type inbox struct {
 	conn   *ipc.Conn
 	notify func(changed bool)  // called for every new picture, without mu
 	fault  func(detail string) // called for every refused message, without mu
+	// imports are the paths for GPU buffers, set before read.
+	imports []media.Import
 
 	mu         sync.Mutex // covers what follows
 	surfaces   map[uint32]*surface
@@ -105,7 +108,7 @@ func (in *inbox) announce(m *ipc.Message) error {
 	if err != nil {
 		return err
 	}
-	s, err := mapSurface(b, m.Files)
+	s, err := mapSurface(b, m.Files, in.imports)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +27,10 @@ type reader struct {
 	matcher *logscan.Matcher
 	signs   []signOf // by the matcher's index
 	log     *Log
-	dater   wolflog.Dater
-	file    string
 	session int // index of the live one, -1 for none
+	// Of a log that is followed: who is told of findings, and of which.
+	tell func(Link)
+	told map[toldKey]bool
 }
 
 // signOf is what a literal is: a sign of a fault, or a mark.
@@ -38,25 +40,54 @@ type signOf struct {
 	mark  *mark
 }
 
-// Read reads logs, one after the other.
+// Read reads logs. Those that tell when their lines were written are put
+// together in the order of time; see merge.go. It ends early with the error of
+// ctx.
 func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
+	return c.read(ctx, nil, sources)
+}
+
+func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source) (*Log, error) {
 	began := time.Now()
-	r := &reader{c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1}
+	r := &reader{
+		c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1,
+		tell: tell, told: map[toldKey]bool{},
+	}
 	r.prepare()
 	for _, s := range sources {
-		r.file = s.Name
 		r.log.Files = append(r.log.Files, s.Name)
-		end := &tail{from: s.Reader}
-		stats, err := r.matcher.Scan(ctx, end, r.line)
-		if err != nil {
-			return nil, evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
-		}
-		r.ends(end.last)
-		r.log.Bytes, r.log.Lines = r.log.Bytes+stats.Bytes, r.log.Lines+stats.Lines
 	}
-	r.finish()
+	streams, err := r.streams(sources)
+	if err != nil {
+		return nil, err
+	}
+	if len(streams) == 1 {
+		err = r.scan(ctx, streams[0], runtime.GOMAXPROCS(0), func(rec *record) error { r.take(rec); return nil })
+	} else {
+		err = r.merge(ctx, streams)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.finish(streams)
 	r.log.Took = time.Since(began)
 	return r.log, nil
+}
+
+// scan gives the lines of a stream that hold a sign or a mark.
+func (r *reader) scan(ctx context.Context, st *stream, workers int, give func(*record) error) error {
+	for _, s := range st.sources {
+		st.end.from = s.Reader
+		stats, err := r.matcher.ScanBy(ctx, workers, &st.end, func(found logscan.Line) error {
+			return give(r.record(st, s.Name, &found))
+		})
+		if err != nil {
+			return evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
+		}
+		st.ends()
+		st.bytes, st.lines = st.bytes+stats.Bytes, st.lines+stats.Lines
+	}
+	return nil
 }
 
 // tail keeps the end of what is read through it.
@@ -80,15 +111,16 @@ func (t *tail) Read(p []byte) (int, error) {
 }
 
 // ends looks for the time of the last line, whether it has a sign or not.
-func (r *reader) ends(last []byte) {
-	lines := strings.Split(strings.ToValidUTF8(string(last), ""), "\n")
+func (st *stream) ends() {
+	lines := strings.Split(strings.ToValidUTF8(string(st.end.last), ""), "\n")
+	st.end.last = st.end.last[:0]
 	for _, text := range slices.Backward(lines[min(1, len(lines)-1):]) {
 		l := wolflog.Parse(strings.TrimSpace(text))
 		if l.Shape != wolflog.Wolf {
 			continue
 		}
-		if at, dated := r.dater.Date(&l); dated && at.After(r.log.To) {
-			r.log.To = at
+		if at, dated := st.dater.Date(&l); dated && at.After(st.to) {
+			st.to = at
 		}
 		return
 	}
@@ -118,16 +150,40 @@ func (r *reader) prepare() {
 	r.matcher = logscan.NewMatcher(literals)
 }
 
-// line takes a line that holds a sign or a mark.
-func (r *reader) line(found logscan.Line) error {
-	l := wolflog.Parse(string(found.Text))
-	at, dated := r.dater.Date(&l)
-	if dated && !at.IsZero() {
-		if r.log.From.IsZero() {
-			r.log.From = at
+// record is a line that holds a sign or a mark, with its time.
+type record struct {
+	line  wolflog.Line
+	at    time.Time
+	dated bool // by itself, not by the line before
+	place Place
+	text  string // with what follows it
+	signs []int  // indices in the reader's; valid until the next record is made
+}
+
+// record reads a line and dates it.
+func (r *reader) record(st *stream, file string, found *logscan.Line) *record {
+	rec := &st.rec
+	*rec = record{
+		line: wolflog.Parse(string(found.Text)), place: Place{file, found.Number}, text: string(found.Text) + " " + string(found.After), signs: found.Signs,
+	}
+	rec.at, rec.dated = st.dater.Date(&rec.line)
+	for _, i := range found.Signs {
+		if m := r.signs[i].mark; m != nil && m.kind == processStart {
+			st.dater.Restarted()
 		}
-		r.log.To = at
-		r.log.Dated = r.log.Dated || at.Year() > 1
+	}
+	return rec
+}
+
+// take books a line.
+func (r *reader) take(rec *record) {
+	l := &rec.line
+	if rec.dated && !rec.at.IsZero() {
+		if r.log.From.IsZero() {
+			r.log.From = rec.at
+		}
+		r.log.To = rec.at
+		r.log.Dated = r.log.Dated || rec.at.Year() > 1
 	}
 	if s := r.live(); s != nil && l.Clock == wolflog.SinceStart {
 		s.Age = l.Time
@@ -135,29 +191,26 @@ func (r *reader) line(found logscan.Line) error {
 	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
 		r.log.Debug = true
 	}
-	place := Place{r.file, found.Number}
-	for _, i := range found.Signs {
+	for _, i := range rec.signs {
 		if m := r.signs[i].mark; m != nil {
 			if detail, ok := m.fits(l.Message); ok {
-				r.mark(m, detail, at, place)
+				r.mark(m, detail, rec.at, rec.place)
 				if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
-					s.Encoder = encoderName.FindString(string(found.Text) + " " + string(found.After))
+					s.Encoder = encoderName.FindString(rec.text)
 				}
 			}
 		}
 	}
 	// Of a fault with several signs in a line one counts.
 	seen := map[int]bool{}
-	text := string(found.Text) + " " + string(found.After)
-	for _, i := range found.Signs {
+	for _, i := range rec.signs {
 		s := r.signs[i]
-		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && !s.sign.fits(text) {
+		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && !s.sign.fits(rec.text) {
 			continue
 		}
 		seen[s.fault] = true
-		r.found(s.fault, &l, at, place)
+		r.found(s.fault, l, rec.at, rec.place)
 	}
-	return nil
 }
 
 func (m *mark) fits(message string) (detail string, ok bool) {
@@ -192,6 +245,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	if i, ok := (*index)[f.ID]; ok {
 		(*list)[i].Count++
 		(*list)[i].Last = at
+		r.notify(&(*list)[i], *list)
 		return
 	}
 	if len(*list) >= maxFindings {
@@ -202,6 +256,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
 		Count: 1, Last: at, Object: l.Object,
 	})
+	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
 		if rec := s.records[f.Stage]; rec != nil && rec.State != Failed {
 			rec.State, rec.Detail = Failed, f.ID
@@ -379,7 +434,6 @@ func (r *reader) restart(at time.Time) {
 		s.End, s.Ended = EndRestart, at
 	}
 	r.session = -1
-	r.dater.Restarted()
 	first := &r.log.Lives[0]
 	if len(r.log.Lives) == 1 && !first.Whole && len(first.Sessions) == 0 && !first.Ready {
 		first.Started, first.Whole = at, true
@@ -389,11 +443,7 @@ func (r *reader) restart(at time.Time) {
 }
 
 // redate puts the times of day from before the first date onto their day.
-func (r *reader) redate() {
-	base, ok := r.dater.Base()
-	if !ok {
-		return
-	}
+func (r *reader) redate(base time.Time) {
 	fix := func(at *time.Time) {
 		if !at.IsZero() && at.Year() <= 1 {
 			*at = base.Add(at.Sub(time.Time{}))
@@ -432,9 +482,20 @@ func (r *reader) redate() {
 // optional are the stages that not every session has.
 var optional = []evidence.Stage{evidence.StageAPI, evidence.StageDisplay, evidence.StageAudioSink, evidence.StageApp}
 
-// finish orders the stages of every session.
-func (r *reader) finish() {
-	r.redate()
+// finish orders the stages of every session, when all streams are read.
+func (r *reader) finish(streams []*stream) {
+	for _, st := range streams {
+		r.log.Bytes, r.log.Lines = r.log.Bytes+st.bytes, r.log.Lines+st.lines
+		if st.to.After(r.log.To) {
+			r.log.To = st.to
+		}
+	}
+	for _, st := range streams {
+		if base, ok := st.dater.Base(); ok {
+			r.redate(base)
+			break
+		}
+	}
 	for i := range r.log.Sessions {
 		s := &r.log.Sessions[i]
 		last := -1

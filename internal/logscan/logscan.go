@@ -54,8 +54,14 @@ type Stats struct {
 // that nothing more comes for now: what is there is delivered then, even where
 // what follows the last line is not complete.
 func (m *Matcher) Scan(ctx context.Context, r io.Reader, hit func(Line) error) (Stats, error) {
+	return m.ScanBy(ctx, runtime.GOMAXPROCS(0), r, hit)
+}
+
+// ScanBy is Scan with so many segments at the same time, at least one: for those
+// who scan several logs at once.
+func (m *Matcher) ScanBy(ctx context.Context, workers int, r io.Reader, hit func(Line) error) (Stats, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
+	workers = max(1, min(workers, maxWorkers))
 	p := &pipeline{
 		split: splitter{r: r},
 		free:  make(chan *segment, workers+2), work: make(chan *segment, workers+2), ordered: make(chan *segment, workers+2),

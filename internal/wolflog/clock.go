@@ -12,7 +12,21 @@ type Dater struct {
 	start    time.Time     // of the process, from a GStreamer line near a dated one
 	dated    bool          // day is a real date
 	base     time.Time     // what day 0 really is
+	app      time.Time     // of the app's start, where somebody else knows it
 }
+
+// On begins on a day, which somebody else knows: a real date, or one of year 1
+// where times of day are counted from another.
+func (d *Dater) On(day time.Time) {
+	d.day = day.Truncate(dayLength)
+	if d.dated = day.Year() > 1; d.dated {
+		d.base = d.day
+	}
+}
+
+// Started says when the process and the app of a log began that tells only times
+// since then; zero for what is not known.
+func (d *Dater) Started(process, app time.Time) { d.start, d.app = process, app }
 
 // Base is the real date of day 0, once a line has told a date: what was dated
 // before counts from there. ok is false before.
@@ -42,6 +56,10 @@ func (d *Dater) Date(l *Line) (at time.Time, ok bool) {
 			return d.last, false
 		}
 		return d.start.Add(l.Time), true
+	case SinceApp:
+		if !d.app.IsZero() {
+			return d.app.Add(l.Time), true
+		}
 	case LocalDay:
 		return d.local(l.Time), !d.last.IsZero()
 	case LocalDate:

@@ -1,0 +1,44 @@
+package diagnosis
+
+import (
+	"context"
+	"slices"
+)
+
+// toldKey is a finding that was told: a fault of a session, or of a life.
+type toldKey struct {
+	fault         string
+	session, life int
+}
+
+// Follow reads logs that grow, and tells of each finding once as it appears.
+// What means nothing where it stands, or is noise, is not told, and neither what
+// only the end of a log says. The sources end with ctx; then Follow returns what
+// was read, without an error. tell is called by whoever calls Follow.
+func (c *Catalogue) Follow(ctx context.Context, tell func(Link), sources ...Source) (*Log, error) {
+	return c.read(context.WithoutCancel(ctx), tell, sources)
+}
+
+// notify tells of a finding, with those of the same list that usually cause it.
+func (r *reader) notify(f *Finding, list []Finding) {
+	entry := &r.c.faults[r.c.byID[f.Fault]]
+	if r.tell == nil || entry.Benign {
+		return
+	}
+	key := toldKey{f.Fault, r.session, len(r.log.Lives) - 1}
+	if r.told[key] {
+		return
+	}
+	if s := r.live(); s != nil && meaningless(f, s, r.life()) || s == nil && outside(f, r.life()) {
+		return
+	}
+	r.told[key] = true
+	link := Link{Finding: *f, Name: entry.Name, Severity: entry.Severity, EffectOf: []string{}}
+	for _, other := range list {
+		if other.Fault != f.Fault && r.c.explains(other.Fault, f.Fault) {
+			link.EffectOf = append(link.EffectOf, other.Fault)
+		}
+	}
+	slices.Sort(link.EffectOf)
+	r.tell(link)
+}

@@ -29,8 +29,9 @@ type verdictError int
 func (e verdictError) Error() string { return fmt.Sprintf("verdict %d", int(e)) }
 
 type doctorFlags struct {
-	format, faults, container, plot string
-	docker                          bool
+	format, faults, plot string
+	docker, follow       bool
+	containers           []string
 }
 
 func newDoctor() *cobra.Command {
@@ -39,30 +40,36 @@ func newDoctor() *cobra.Command {
 		Use: "doctor [FILE...]", Short: "Say from a log what broke, since when, and what to do",
 		Long: `Say from a log what broke, since when, and what to do now: from Wolf's logs
 or Kennel's own. Files may be compressed by gzip or zstd, and may have the
-prefixes of Docker, Compose or a journal; - is the standard input.
+prefixes of Docker, Compose or a journal; - is the standard input. Several
+sources are put together in the order of time.
+
+With --follow the doctor goes on with what is written later, tells of each
+finding as it appears, and ends by Ctrl-C with the report.
 
 The exit status is 0 when nothing is wrong, 1 when a fault was found, 2 when
 the input cannot be used, and 3 when more than one cause fits.`,
 		Example: `  kennel doctor wolf.log
   kennel doctor --docker
   kennel doctor --docker wolf
+  kennel doctor --docker --follow
   docker logs wolf 2>&1 | kennel doctor -
   kennel doctor --format json wolf.log.gz`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && !f.docker && f.container == "" {
+			if len(args) == 0 && !f.docker && len(f.containers) == 0 {
 				return cmd.Help()
 			}
 			// The name of a container may stand behind --docker.
-			if f.docker && f.container == "" && len(args) == 1 && !fileExists(args[0]) {
-				f.container, args = args[0], nil
+			if f.docker && len(f.containers) == 0 && len(args) == 1 && !fileExists(args[0]) {
+				f.containers, args = args, nil
 			}
 			return runDoctor(cmd, args, f)
 		},
 	}
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, markdown, json or html")
 	cmd.Flags().BoolVar(&f.docker, "docker", false, "read the log of a container: of the one named, or that runs Wolf")
-	cmd.Flags().StringVar(&f.container, "container", "", "read the log of the container with this `name`")
+	cmd.Flags().StringArrayVar(&f.containers, "container", nil, "read the log of the container with this `name`; may be repeated")
+	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with what is written later, until Ctrl-C")
 	plotFlag(cmd, &f.plot, "the timeline")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
 	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorCheck())
@@ -91,12 +98,20 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	d, err := diagnose(cmd, catalogue, logsource.Options{Docker: f.docker || f.container != "", Container: f.container}, args)
+	options := logsource.Options{Docker: f.docker || len(f.containers) > 0, Containers: f.containers, Follow: f.follow}
+	var tell func(diagnosis.Link)
+	if f.follow {
+		tell = teller(cmd, f.format)
+	}
+	d, err := diagnose(cmd, catalogue, options, tell, args)
 	if err != nil {
 		return err
 	}
 	if err := writePlot(f.plot, d.Picture); err != nil {
 		return err
+	}
+	if f.follow && f.format == "text" {
+		_, _ = fmt.Fprintln(cmd.OutOrStdout()) // between findings and report
 	}
 	switch f.format {
 	case "json":
@@ -130,12 +145,12 @@ func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
 	return err
 }
 
-// diagnose reads logs and finds the cause. What could be read in part only is
-// told on the standard error.
-func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, args []string) (*diagnosis.Diagnosis, error) {
+// diagnose reads logs and finds the cause; tell is told of findings in logs that
+// are followed. What could be read in part only is told on the standard error.
+func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, tell func(diagnosis.Link), args []string) (*diagnosis.Diagnosis, error) {
 	o.Stdin = cmd.InOrStdin()
 	bar := progressBar{w: cmd.ErrOrStderr(), began: time.Now()}
-	if isTerminal(cmd.ErrOrStderr()) {
+	if isTerminal(cmd.ErrOrStderr()) && !o.Follow {
 		o.Progress = bar.show
 	}
 	logs, err := logsource.Open(cmd.Context(), o, args...)
@@ -147,7 +162,15 @@ func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, a
 	for _, s := range logs.Sources {
 		sources = append(sources, diagnosis.Source{Name: s.Name, Reader: s.Reader})
 	}
-	l, err := c.Read(cmd.Context(), sources...)
+	var l *diagnosis.Log
+	if o.Follow {
+		if isTerminal(cmd.ErrOrStderr()) {
+			_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "following; Ctrl-C ends with the report")
+		}
+		l, err = c.Follow(cmd.Context(), tell, sources...)
+	} else {
+		l, err = c.Read(cmd.Context(), sources...)
+	}
 	bar.end()
 	for _, warning := range logs.Warnings() {
 		_, _ = fmt.Fprintln(cmd.ErrOrStderr(), "kennel: "+warning)
@@ -156,9 +179,12 @@ func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, a
 		return nil, err
 	}
 	if l.Bytes == 0 {
-		return nil, evidence.Errorf(evidence.Invalid, "%s: nothing in it to read", strings.Join(args, ", "))
+		return nil, evidence.Errorf(evidence.Invalid, "%s: nothing in it to read", strings.Join(l.Files, ", "))
 	}
-	if err := checkKind(logs.Sources, l); err != nil {
+	if !o.Follow {
+		err = checkKind(logs.Sources, l)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c.Diagnose(l), nil
@@ -177,33 +203,6 @@ func checkKind(sources []logsource.Source, l *diagnosis.Log) error {
 		return nil
 	}
 	return evidence.Errorf(evidence.Invalid, "%s: no line looks like one of Wolf's or Kennel's: name their log, or use --docker for that of Wolf's container", strings.Join(names, ", "))
-}
-
-// progressBar tells how far a long reading is.
-type progressBar struct {
-	w           io.Writer
-	began, last time.Time
-	shown       bool
-}
-
-// show is called by whoever reads.
-func (b *progressBar) show(done, total int64) {
-	now := time.Now()
-	if now.Sub(b.began) < time.Second || now.Sub(b.last) < 200*time.Millisecond {
-		return
-	}
-	b.last, b.shown = now, true
-	if total > 0 {
-		_, _ = fmt.Fprintf(b.w, "\rread %d of %d MiB, %d %%  ", done>>20, total>>20, 100*done/total)
-		return
-	}
-	_, _ = fmt.Fprintf(b.w, "\rread %d MiB  ", done>>20)
-}
-
-func (b *progressBar) end() {
-	if b.shown {
-		_, _ = fmt.Fprint(b.w, "\r\x1b[K")
-	}
 }
 
 func newDoctorFaults(f *doctorFlags) *cobra.Command {

@@ -70,7 +70,7 @@ func (o *compareFlags) check(args []string) error {
 func (o *compareFlags) compare(cmd *cobra.Command, catalogue *diagnosis.Catalogue, args []string) (*diagnosis.Comparison, error) {
 	var both []*diagnosis.Diagnosis
 	for _, name := range args {
-		d, err := diagnose(cmd, catalogue, logsource.Options{}, []string{name})
+		d, err := diagnose(cmd, catalogue, logsource.Options{}, nil, []string{name})
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,7 @@ func newDoctorTrend(f *doctorFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			d, err := diagnose(cmd, catalogue, logsource.Options{}, args)
+			d, err := diagnose(cmd, catalogue, logsource.Options{}, nil, args)
 			if err != nil {
 				return err
 			}

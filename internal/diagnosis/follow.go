@@ -2,7 +2,10 @@ package diagnosis
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 )
 
 // toldKey is a finding that was told: a fault of a session, or of a life.
@@ -17,6 +20,19 @@ type toldKey struct {
 // was read, without an error. tell is called by whoever calls Follow.
 func (c *Catalogue) Follow(ctx context.Context, tell func(Link), sources ...Source) (*Log, error) {
 	return c.read(context.WithoutCancel(ctx), tell, sources)
+}
+
+// Sentence tells of a link in a line.
+func (l *Link) Sentence() string {
+	at := stamp(l.At)
+	if l.At.Year() > 1 {
+		at = l.At.Format(time.DateOnly) + " " + at
+	}
+	text := fmt.Sprintf("%s %s: %s%s", at, l.Fault, l.Name, place(l.Place))
+	if len(l.EffectOf) > 0 {
+		text += ", effect of " + strings.Join(l.EffectOf, ", ")
+	}
+	return text
 }
 
 // notify tells of a finding, with those of the same list that usually cause it.

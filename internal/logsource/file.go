@@ -61,9 +61,15 @@ func (f *snapshot) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// tail is a file that is followed by its name. Its end is that of the context.
+// mostAtEnd is how much is read of a file that is followed after its context has
+// ended, in bytes: what was written before, unless it is very far behind.
+const mostAtEnd = 16 << 20
+
+// tail is a file that is followed by its name. It ends with the context, where
+// the file ended then.
 type tail struct {
 	ctx     context.Context
+	left    *int64 // after the end of the context
 	path    string
 	file    *os.File
 	closers *[]func()
@@ -73,8 +79,8 @@ type tail struct {
 
 // Read returns nothing and no error where nothing has come for now.
 func (t *tail) Read(p []byte) (int, error) {
-	if err := t.ctx.Err(); err != nil {
-		return 0, io.EOF
+	if t.ctx.Err() != nil {
+		return t.rest(p)
 	}
 	n, err := t.file.Read(p)
 	t.read += int64(n)
@@ -86,10 +92,25 @@ func (t *tail) Read(p []byte) (int, error) {
 	}
 	select {
 	case <-t.ctx.Done():
-		return 0, io.EOF
 	case <-time.After(pause):
-		return 0, nil
 	}
+	return 0, nil
+}
+
+// rest reads what was written before the context ended.
+func (t *tail) rest(p []byte) (int, error) {
+	if t.left == nil {
+		t.left = new(int64)
+		if info, err := t.file.Stat(); err == nil {
+			*t.left = min(max(0, info.Size()-t.read), mostAtEnd)
+		}
+	}
+	n, err := t.file.Read(p[:min(int64(len(p)), *t.left)])
+	*t.left -= int64(n)
+	if n == 0 || err != nil {
+		return n, io.EOF
+	}
+	return n, nil
 }
 
 // next goes to the beginning of a file that was cut, or to the one that has

@@ -25,10 +25,10 @@ import (
 type Options struct {
 	// Stdin is read for the argument "-".
 	Stdin io.Reader
-	// Docker reads a container's log: that of Container, or for an empty name
+	// Docker reads containers' logs: those of Containers, or where none is named
 	// that of the container with an image of Wolf's.
-	Docker    bool
-	Container string
+	Docker     bool
+	Containers []string
 	// Sockets are those of container engines; nil for the usual ones.
 	Sockets []string
 	// Follow goes on with what is written later, also to a file that took the
@@ -39,7 +39,7 @@ type Options struct {
 	Patience time.Duration
 	// Progress is told how many bytes of how many were read, of all sources
 	// together and as they lie on disk; total is 0 where it is not known. It is
-	// called by whoever reads.
+	// called by whoever reads, of several sources at the same time.
 	Progress func(done, total int64)
 }
 
@@ -101,7 +101,7 @@ func (s *Set) open(ctx context.Context, args []string) error {
 		}
 	}
 	if s.options.Docker {
-		return s.openContainer(ctx)
+		return s.openContainers(ctx)
 	}
 	return nil
 }
@@ -213,8 +213,8 @@ func looksLikeLog(name string) bool {
 	return ext == ".log" || ext == ".txt" || ext == ".journal-export" || name == "syslog" || name == "messages"
 }
 
-// openContainer adds the log of a container.
-func (s *Set) openContainer(ctx context.Context) error {
+// openContainers adds the logs of containers.
+func (s *Set) openContainers(ctx context.Context) error {
 	sockets := s.options.Sockets
 	if sockets == nil {
 		sockets = engine.Sockets("/", os.Getenv)
@@ -224,7 +224,21 @@ func (s *Set) openContainer(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = e.Close() })
-	c, err := e.Find(ctx, s.options.Container)
+	s.total = 0
+	names := s.options.Containers
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, name := range names {
+		if err := s.openContainer(ctx, e, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Set) openContainer(ctx context.Context, e *engine.Engine, name string) error {
+	c, err := e.Find(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -237,7 +251,6 @@ func (s *Set) openContainer(ctx context.Context) error {
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = r.Close() })
-	s.total = 0
 	return s.add(ctx, c.Name, r)
 }
 

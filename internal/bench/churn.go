@@ -131,10 +131,19 @@ func RunChurn(ctx context.Context, o ChurnOptions) (*Churn, error) {
 	return &c.result, nil
 }
 
-// warmUp pairs the clients and lets each have one session.
+// peak is how many times as many clients as later, and warmUpShare which share
+// of the sessions, the host gets before it is measured: what it maps at its
+// busiest it keeps, and would else take at some chance meeting in the middle.
+const (
+	peak        = 2
+	warmUpShare = 10
+)
+
+// warmUp pairs the clients and lets each have its sessions, all at one time.
+// It returns those for the measured part.
 func (c *churning) warmUp(ctx context.Context) ([]client, error) {
 	var clients []client
-	for i := range c.o.Parallel {
+	for i := range peak * c.o.Parallel {
 		dir := filepath.Join(c.host.dir, fmt.Sprintf("client-%d", i))
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make a client: %w", err)
@@ -148,7 +157,13 @@ func (c *churning) warmUp(ctx context.Context) ([]client, error) {
 	var all sync.WaitGroup
 	errs := make(chan error, len(clients))
 	for _, who := range clients {
-		all.Go(func() { errs <- c.host.probe(ctx, who, "--seconds", "1") })
+		all.Go(func() {
+			var err error
+			for range 1 + c.o.Sessions/warmUpShare/len(clients) {
+				err = errors.Join(err, c.host.probe(ctx, who, "--seconds", "1"))
+			}
+			errs <- err
+		})
 	}
 	all.Wait()
 	close(errs)
@@ -157,7 +172,7 @@ func (c *churning) warmUp(ctx context.Context) ([]client, error) {
 			return nil, err
 		}
 	}
-	return clients, nil
+	return clients[:c.o.Parallel], nil
 }
 
 // work is one client's share, a session after the other.

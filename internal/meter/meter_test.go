@@ -3,6 +3,7 @@ package meter
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -267,4 +268,32 @@ func TestTrendCoversTheTruth(t *testing.T) {
 			t.Fatalf("slope %d: %+v", slope, got)
 		}
 	})
+}
+
+// TestTrendOfWhatWanders: memory that wanders without growing is not taken for
+// one that grows, however often it is measured.
+func TestTrendOfWhatWanders(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const runs = 400
+	rising := func(r, slope float64) (n int) {
+		for range runs {
+			values, at := make([]Value, 40), 0.0
+			for i := range values {
+				at = r*at + 1e5*random.NormFloat64()
+				values[i] = Exactly(int64(3e7 + at + slope*float64(i)))
+			}
+			if TrendOf(values).Rising() {
+				n++
+			}
+		}
+		return n
+	}
+	for r, most := range map[float64]int{0: 16, 0.5: 24, 0.8: 48} {
+		if n := rising(r, 0); n > most {
+			t.Errorf("with %v of the amount before: %d of %d are said to rise", r, n, runs)
+		}
+	}
+	if n := rising(0.5, 3e4); n < runs*95/100 {
+		t.Errorf("only %d of %d that rise are found", n, runs)
+	}
 }

@@ -54,11 +54,13 @@ func TrendOf(values []Value) Trend {
 	}
 	t.Slope = sxy / sxx
 	t.Last = my + t.Slope*(float64(len(values)-1)-mx)
-	var residual float64
+	var residual, following, before float64
 	for i, v := range values {
 		if v.Known {
 			d := float64(v.N) - my - t.Slope*(float64(i)-mx)
 			residual += d * d
+			following += d * before
+			before = d
 		}
 	}
 	if n < 3 {
@@ -66,9 +68,21 @@ func TrendOf(values []Value) Trend {
 		t.Low, t.High = math.Min(0, t.Slope), math.Max(0, t.Slope)
 		return t
 	}
-	half := studentT(int(n)-2) * math.Sqrt(residual/(n-2)/sxx)
+	half := studentT(int(n)-2) * math.Sqrt(residual/(n-2)/sxx) * dependence(n, residual, following)
 	t.Low, t.High = t.Slope-half, t.Slope+half
 	return t
+}
+
+// dependence widens the interval of amounts that follow each other, as those of
+// memory do: where each is near the one before, many tell no more than a few
+// independent ones would (an autoregression of the first order).
+func dependence(n, residual, following float64) float64 {
+	const few, most = 10, 0.9
+	if n < few || residual == 0 || following <= 0 {
+		return 1
+	}
+	r := min(following/residual, most)
+	return math.Sqrt((1 + r) / (1 - r))
 }
 
 // studentT is the 97.5 % quantile of Student's t distribution.

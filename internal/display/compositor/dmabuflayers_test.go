@@ -2,11 +2,14 @@ package compositor
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/scene"
@@ -206,4 +209,36 @@ func TestWhatLiesOverAndUnderGPUBuffers(t *testing.T) {
 		return s.sink.scene.Width == 32
 	})
 	s.sink.mixes("above it, after", 13, 13, green)
+}
+
+// TestRecordedClient replays what an EGL client of version 4 says for its first
+// picture, byte by byte.
+func TestRecordedClient(t *testing.T) {
+	s := startGPUSession(t, 64, 64)
+	g := s.dialGPU(4)
+	if g.dmabuf != 4 {
+		t.Fatalf("the recording names object 4, the global is %d", g.dmabuf)
+	}
+	recorded := "04000000 02000c00 05000000" + // zwp_linux_dmabuf_v1@4.get_default_feedback(new id @5)
+		"05000000 00000800" + // zwp_linux_dmabuf_feedback_v1@5.destroy()
+		"04000000 01000c00 06000000" + // zwp_linux_dmabuf_v1@4.create_params(new id @6)
+		"06000000 01001c00 00000000 00000000 00010000 00000000 00000000" + // zwp_linux_buffer_params_v1@6.add(fd, 0, 0, 256, 0, 0)
+		"06000000 03001c00 07000000 40000000 40000000 58523234 00000000" + // .create_immed(new id wl_buffer@7, 64, 64, XR24, 0)
+		"06000000 00000800" // .destroy()
+	bytes, err := hex.DecodeString(strings.ReplaceAll(recorded, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := sealed(t, 64*256)
+	if _, err := unix.Pwrite(fd, []byte{1, 2, 3, 4}, 256+4); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := g.conn.WriteMsgUnix(bytes, unix.UnixRights(fd), nil); err != nil {
+		t.Fatal(err)
+	}
+	g.next = 8
+	w := g.open()
+	w.buffer = 7
+	w.show()
+	s.sink.mixes("the recorded pixel", 1, 1, 0xff030201)
 }

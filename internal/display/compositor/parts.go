@@ -29,8 +29,7 @@ type placed struct {
 func (n *node) client() bool { return n.surface != nil && n.surface.gpu != nil }
 
 // arrange sorts the visible nodes into parts; there are none while no GPU
-// buffer is visible. When nodes changed their part, nothing of what was drawn
-// before is of use.
+// buffer is visible. When nodes changed their part, everything is drawn anew.
 func (c *compositor) arrange() {
 	visible := c.nodes[c.visible:]
 	c.parts = c.parts[:0]
@@ -46,7 +45,6 @@ func (c *compositor) arrange() {
 	if !slices.Equal(before, now) {
 		c.keepDirect()
 		c.dropBack()
-		c.out.Spoil()
 		c.damageAll()
 	}
 }

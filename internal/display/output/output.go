@@ -148,14 +148,6 @@ func (o *Output) NewestOverlay(n int) *Buffer {
 // NewestBase is the last published picture of the output's own ring.
 func (o *Output) NewestBase() *Buffer { return o.ring.newest }
 
-// Spoil says that the pictures so far have nothing in common with the next one.
-func (o *Output) Spoil() {
-	o.ring.spoil()
-	for i := range o.overlays {
-		o.overlays[i].spoil()
-	}
-}
-
 // CatchUp brings b to the newest published picture, but for the pixels of
 // skip, which the caller draws.
 func (o *Output) CatchUp(b *Buffer, skip *region.Region) {

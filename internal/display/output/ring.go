@@ -119,14 +119,6 @@ func (r *ring) publish(b *Buffer, damage *region.Region) {
 	r.newest = b
 }
 
-// spoil says that no buffer shows anything of the next picture.
-func (r *ring) spoil() {
-	for _, b := range r.buffers {
-		b.Missing.SetRect(b.Image.Bounds())
-	}
-	r.newest = nil
-}
-
 func (r *ring) close() {
 	for _, b := range r.buffers {
 		b.close()

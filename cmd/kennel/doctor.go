@@ -72,7 +72,7 @@ the input cannot be used, and 3 when more than one cause fits.`,
 	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with what is written later, until Ctrl-C")
 	plotFlag(cmd, &f.plot, "the timeline")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
-	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorCheck())
+	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorSchema(), newDoctorCheck())
 	return cmd
 }
 

@@ -105,6 +105,49 @@ func TestFootInAContainer(t *testing.T) {
 	s.noGroups(t)
 }
 
+// entrypoint does what those of games-on-whales' images do: it begins as root,
+// takes its runtime directory over for the user PUID, becomes that one, and runs
+// the app in a sway of the size that it is told.
+const entrypoint = `set -e
+test "$(id -u)" = 0 && test "$RUN_SWAY" = 1 && test -z "$GDK_BACKEND$QT_QPA_PLATFORM$SDL_VIDEODRIVER$XDG_SESSION_TYPE"
+busybox chown -R "$PUID:$PGID" "$XDG_RUNTIME_DIR" "$HOME"
+cd "$HOME"
+busybox mkdir -p .config/sway /tmp
+printf '%s\n' "$1" >/painter
+shift
+{ echo "output * resolution ${GAMESCOPE_WIDTH}x${GAMESCOPE_HEIGHT} position 0,0"
+  echo "default_border none"
+  echo "workspace main; exec $* sh /painter && busybox killall sway"; } >.config/sway/config
+export SWAYSOCK="$XDG_RUNTIME_DIR/sway.socket"
+exec /usr/bin/setpriv --reuid "$PUID" --regid "$PGID" --clear-groups sway --unsupported-gpu`
+
+// TestAnImageOfWolf: what the images that Wolf's users have do at their start
+// works here, up to an app in a nested compositor.
+func TestAnImageOfWolf(t *testing.T) {
+	needs(t, "sway", "foot", "setpriv", "ldd")
+	if os.Geteuid() != 0 {
+		t.Skip("only a host that runs as root lets a container begin as root")
+	}
+	d := desk(t, "foot", "sway", "setpriv")
+	before := everything(t, d)
+	args := append([]string{"sh", "-c", entrypoint, "sh", painter, "foot"}, vivid...)
+	env := []string{"RUN_SWAY=1", "LANG=C.UTF-8", "HOME=/home/retro"}
+	config := strings.Replace(boxConfig(d, "Box", env, args...), "pull =", "user = \"root\"\npull =", 1)
+	s, me := pairedServer(t, config)
+	then := s.look()
+	s.fly(t, me, "Box", sizes[0][0], sizes[0][1], true, func(f *flight) {
+		paintsAtClicks(f)
+		f.png("1")
+	})
+	s.fly(t, me, "Box", sizes[1][0], sizes[1][1], false, func(f *flight) {
+		paintsInAnotherSize(f)
+		f.png("2")
+	})
+	s.expectSame(t, then)
+	waitFor(t, "Docker as it was", func() bool { return everything(t, d) == before })
+	s.noGroups(t)
+}
+
 // noGroups fails on control groups of sessions, under whatever controller.
 func (s *server) noGroups(t testing.TB) {
 	t.Helper()

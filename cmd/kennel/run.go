@@ -167,6 +167,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, private []strin
 		GPUBuffers: session.GPUBuffers(c.Display.DMABuf),
 		Isolation:  session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),
 		Event: events, Receipt: recorder.Receipt, Log: log,
+		ClientEnv: clientEnv(c),
 	})
 }
 

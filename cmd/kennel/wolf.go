@@ -38,6 +38,15 @@ func newWolf(c config.Config) *wolf {
 	return &wolf{path: path, feed: wolfapi.NewFeed()}
 }
 
+// clientEnv is what apps are told of their client, nil where there is no API
+// that would know it.
+func clientEnv(c config.Config) func(string) []string {
+	if newWolf(c) == nil {
+		return nil
+	}
+	return wolfapi.ClientEnv
+}
+
 // private makes the socket's directory and returns it where it may be hidden
 // from apps: when it is not one that they need themselves.
 func (w *wolf) private() ([]string, error) {

@@ -219,6 +219,8 @@ func (c *container) refused(err error) error {
 	case errors.Is(err, context.Canceled):
 	case strings.Contains(text, "executable file not found"), strings.Contains(text, "no such file or directory: unknown"):
 		fault = evidence.FaultAppNotFound
+	case strings.Contains(text, "could not select device driver"):
+		err = fmt.Errorf("%w: install nvidia-container-toolkit and restart Docker, or mount a volume with the driver at %s", err, driverVolume)
 	case engine.NotFound(err) && strings.Contains(text, "image"):
 		fault = evidence.FaultImageMissing
 	}

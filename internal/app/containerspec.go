@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,8 @@ type ContainerSpec struct {
 	Mounts  []string `json:"mounts,omitempty"`
 	Devices []string `json:"devices,omitempty"`
 	Ports   []string `json:"ports,omitempty"`
-	// GPUs and Network as docker run takes them, or a name of CDI.
+	// GPUs and Network as docker run takes them, or a name of CDI; "auto" is for
+	// whatever GPUs the machine has.
 	GPUs    string `json:"gpus,omitempty"`
 	Network string `json:"network,omitempty"`
 	// MemoryMiB, CPUs and PIDs are limits; 0 for none, and for 4096 processes.
@@ -49,7 +51,13 @@ const (
 	// in memory, and holds the sockets of the session's display and sound.
 	insideRuntime = "/run/kennel"
 	insideHome    = "/home/retro"
-	defaultPIDs   = 4096
+	// requiredDevices tells an image of games-on-whales whose groups its user is
+	// to join; what is not there it leaves out.
+	requiredDevices = "GOW_REQUIRED_DEVICES=/dev/input/* /dev/dri/* /dev/nvidia*"
+	defaultPIDs     = 4096
+	// sharedMemory bounds /dev/shm: browsers need more than engines give, and it
+	// counts as memory of the container.
+	sharedMemory = 1 << 30
 	// stateUser owns homes that outlive a session, where nobody else is named: the
 	// first user of most systems, and of the images of games-on-whales.
 	stateUser = 1000
@@ -92,13 +100,14 @@ func (r *Containers) engineSpec(spec Spec, place Place) (engine.Spec, error) {
 	home := cmp.Or(c.Home, insideHome)
 	s := engine.Spec{
 		Base: c.BaseCreateJSON, Name: containerName(cmp.Or(c.Name, spec.Slug), place.Session), Image: c.Image, User: user, Args: spec.Runner.Args,
-		Env: containerEnv(spec, place, home, uid, gid),
+		Dir: spec.Runner.Dir, Env: containerEnv(spec, place, home, uid, gid),
 		Labels: map[string]string{
 			labelInstance: r.Instance, labelSession: place.Session, labelRun: r.Run, labelApp: spec.Slug,
 		},
 		Tmpfs:   map[string]string{insideRuntime: fmt.Sprintf("mode=0700,uid=%d,gid=%d,size=16m", uid, gid)},
 		Devices: c.Devices, Ports: c.Ports, GPUs: c.GPUs, Network: c.Network,
 		MemoryBytes: int64(c.MemoryMiB) << 20, NanoCPUs: int64(c.CPUs * 1e9), PIDs: int64(cmp.Or(c.PIDs, defaultPIDs)),
+		ShmBytes: sharedMemory,
 		// Who begins as root needs the engine's usual capabilities to become another.
 		Strict: !rootInside(spec) && c.BaseCreateJSON == "", Capabilities: c.Capabilities,
 		NewPrivileges: spec.Runner.NewPrivileges, ReadOnly: c.ReadOnly,
@@ -122,6 +131,7 @@ func (r *Containers) engineSpec(spec Spec, place Place) (engine.Spec, error) {
 		}
 		s.Binds = append(s.Binds, b)
 	}
+	giveGPUs(os.DirFS("/"), c, &s)
 	return s, nil
 }
 
@@ -149,15 +159,12 @@ func stateDir(spec Spec, place Place, uid, gid int) (string, error) {
 }
 
 // containerEnv is what the app sees beside the image's own variables. Those with
-// PUID, UNAME and GAMESCOPE are for the images of games-on-whales.
+// PUID, PGID, GAMESCOPE and GOW are for the images of games-on-whales.
 func containerEnv(spec Spec, place Place, home string, uid, gid int) []string {
 	env := []string{
-		"HOME=" + home,
 		"XDG_RUNTIME_DIR=" + insideRuntime,
-		"XDG_SESSION_TYPE=wayland",
 		"WAYLAND_DISPLAY=" + place.WaylandDisplay,
 		"XKB_DEFAULT_LAYOUT=us",
-		"GDK_BACKEND=wayland", "QT_QPA_PLATFORM=wayland", "SDL_VIDEODRIVER=wayland", "MOZ_ENABLE_WAYLAND=1",
 		"PUID=" + strconv.Itoa(uid), "PGID=" + strconv.Itoa(gid),
 		"GAMESCOPE_WIDTH=" + strconv.Itoa(place.Width),
 		"GAMESCOPE_HEIGHT=" + strconv.Itoa(place.Height),
@@ -166,11 +173,17 @@ func containerEnv(spec Spec, place Place, home string, uid, gid int) []string {
 		"KENNEL_HEIGHT=" + strconv.Itoa(place.Height),
 		"KENNEL_REFRESH=" + strconv.Itoa(place.Refresh),
 	}
+	if rootInside(spec) {
+		// It becomes another, who has a home of his own, and usually brings a
+		// compositor whose clients may know X11 alone: they choose for themselves.
+		env = append(env, requiredDevices)
+	} else {
+		env = append(env, "HOME="+home, "XDG_SESSION_TYPE=wayland")
+		env = append(env, toolkits...)
+	}
+	env = slices.Concat(env, place.Env, place.ClientEnv)
 	if place.Sound != "" {
 		env = append(env, "PULSE_SERVER=unix:"+path.Join(insideRuntime, "pulse/native"))
-	}
-	if rootInside(spec) {
-		env = env[1:] // it becomes another, who has a home of his own
 	}
 	env = append(env, spec.Runner.Env...)
 	// Nothing may hide a container's processes from those who look for strays.

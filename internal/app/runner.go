@@ -50,7 +50,8 @@ type RunnerSpec struct {
 	Env []string `json:"env,omitempty"`
 	// User is a user name or number; empty for the session's own user.
 	User string `json:"user,omitempty"`
-	// Dir is the working directory; empty for the session's home.
+	// Dir is the working directory; empty for the session's home, and for the
+	// image's own in a container.
 	Dir string `json:"dir,omitempty"`
 	// NewPrivileges lets the app gain rights by set-user-id programs.
 	NewPrivileges bool `json:"new_privileges,omitempty"`
@@ -93,6 +94,8 @@ type Place struct {
 	Executable string
 	// Env is what else the session gives to its app, such as where its sound is.
 	Env []string
+	// ClientEnv tells the app about the player's client.
+	ClientEnv []string
 	// Sound is the sound server's socket in RuntimeDir, "" without sound.
 	Sound string
 	// Client is the id of the player's client.
@@ -263,6 +266,9 @@ func searchPathOf(spec Spec) string {
 	return SearchPath
 }
 
+// toolkits makes them speak Wayland.
+var toolkits = []string{"GDK_BACKEND=wayland", "QT_QPA_PLATFORM=wayland", "SDL_VIDEODRIVER=wayland", "MOZ_ENABLE_WAYLAND=1"}
+
 // environment is what the app sees: nothing of the host's own environment but
 // the language.
 func environment(spec Spec, place Place, u appUser) []string {
@@ -281,14 +287,13 @@ func environment(spec Spec, place Place, u appUser) []string {
 		"WAYLAND_DISPLAY=" + place.WaylandDisplay,
 		// wlroots' nested backend ignores the parent's keymap.
 		"XKB_DEFAULT_LAYOUT=us",
-		"GDK_BACKEND=wayland", "QT_QPA_PLATFORM=wayland", "SDL_VIDEODRIVER=wayland", "MOZ_ENABLE_WAYLAND=1",
 		"KENNEL_WIDTH=" + strconv.Itoa(place.Width),
 		"KENNEL_HEIGHT=" + strconv.Itoa(place.Height),
 		"KENNEL_REFRESH=" + strconv.Itoa(place.Refresh),
 		process.SessionMarker + "=" + place.Session,
 		process.InstanceMarker + "=" + place.Instance,
 	}
-	return lastOfEach(slices.Concat(env, place.Env, spec.Runner.Env))
+	return lastOfEach(slices.Concat(env, toolkits, place.Env, place.ClientEnv, spec.Runner.Env))
 }
 
 // lastOfEach leaves one entry of each name: programs heed the first one, the

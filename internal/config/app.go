@@ -61,7 +61,8 @@ type Runner struct {
 	Env []string `toml:"env" json:"env,omitempty"`
 	// User is the user that the app runs as; empty means the session's own user id.
 	User string `toml:"user" json:"user,omitempty"`
-	// Dir is the working directory, absolute; empty means the session's home.
+	// Dir is the working directory, absolute; empty means the session's home, and
+	// the image's own directory for a container.
 	Dir string `toml:"dir" json:"dir,omitempty"`
 	// NewPrivileges lets the app gain rights by set-user-id programs, as sudo
 	// does; it is off unless wanted.
@@ -87,8 +88,8 @@ type Runner struct {
 	// Ports are what the container publishes, each [ADDRESS:]HOST:CONTAINER[/tcp|udp].
 	Ports []string `toml:"ports" json:"ports,omitempty"`
 	// GPUs are those of the container, as docker run --gpus takes them ("all", a
-	// number, "device=0,1"), or a name of the Container Device Interface
-	// ("nvidia.com/gpu=all"); empty for none.
+	// number, "device=0,1"), a name of the Container Device Interface
+	// ("nvidia.com/gpu=all"), or "auto" for those that the machine has; empty for none.
 	GPUs string `toml:"gpus" json:"gpus,omitempty"`
 	// Network is the engine's network, "none" or "host"; empty for the engine's default.
 	Network string `toml:"network" json:"network,omitempty"`

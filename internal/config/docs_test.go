@@ -61,7 +61,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 }
 
 func TestDocumentedExamplesWork(t *testing.T) {
-	for _, page := range []string{"configuration.md", "ports.md"} {
+	for _, page := range []string{"configuration.md", "images.md", "ports.md"} {
 		for _, text := range examples(t, page) {
 			if _, err := Parse(page, []byte(text)); err != nil {
 				t.Error(err)

@@ -33,6 +33,10 @@ type Spec struct {
 	// Env are NAME=VALUE entries, Labels mark the container as somebody's.
 	Env    []string
 	Labels map[string]string
+	// Dir is the working directory; empty for the image's own.
+	Dir string
+	// Groups are numbers of groups that the user is in beside its own.
+	Groups []string
 	// Binds are what it sees of the host, Tmpfs what it has in memory: the
 	// options by the path.
 	Binds []Bind
@@ -49,6 +53,8 @@ type Spec struct {
 	// MemoryBytes, NanoCPUs (billionths of a processor) and PIDs are limits; 0
 	// for none.
 	MemoryBytes, NanoCPUs, PIDs int64
+	// ShmBytes bounds /dev/shm, where Base does not; 0 for the engine's default.
+	ShmBytes int64
 	// Strict takes all capabilities but those of Capabilities.
 	Strict       bool
 	Capabilities []string
@@ -125,6 +131,7 @@ func (s Spec) request() (container.CreateRequest, error) {
 	}
 	c, h := r.Config, r.HostConfig
 	c.Image, c.User = s.Image, cmp.Or(s.User, c.User)
+	c.WorkingDir = cmp.Or(s.Dir, c.WorkingDir)
 	c.Env = append(c.Env, s.Env...)
 	if len(s.Args) > 0 {
 		c.Cmd = s.Args
@@ -149,11 +156,12 @@ func (s Spec) request() (container.CreateRequest, error) {
 	if s.Network != "" {
 		h.NetworkMode = container.NetworkMode(s.Network)
 	}
+	h.GroupAdd = append(h.GroupAdd, s.Groups...)
 	s.restrict(h)
 	for _, d := range s.Devices {
 		h.Devices = append(h.Devices, device(d))
 	}
-	if s.GPUs != "" {
+	if s.GPUs != "" && len(h.DeviceRequests) == 0 { // Base may have one
 		h.DeviceRequests = append(h.DeviceRequests, gpuRequest(s.GPUs))
 	}
 	return r, s.publish(c, h)
@@ -166,6 +174,7 @@ func (s Spec) restrict(h *container.HostConfig) {
 	if s.MemoryBytes > 0 {
 		h.MemorySwap = s.MemoryBytes // none beside it
 	}
+	h.ShmSize = cmp.Or(h.ShmSize, s.ShmBytes)
 	if s.PIDs > 0 && h.PidsLimit == nil {
 		h.PidsLimit = &s.PIDs
 	}

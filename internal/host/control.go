@@ -118,7 +118,7 @@ func (c *controlLink) input(payload []byte) {
 	case err != nil:
 		c.host.floods.add("input did not reach the display", c.link.session.ID())
 	case !handled && c.unknown.Add(1) == 1:
-		c.link.session.Trace().Note(evidence.StageControl, "warning", "the client uses an input device that sessions do not have yet")
+		c.link.session.Trace().Note(evidence.StageControl, "warning", "the client uses "+deviceOf(in)+", which sessions do not have yet")
 	}
 }
 

@@ -47,4 +47,18 @@ func forward(in control.Input, to inputSink) (handled bool, err error) {
 	return false, nil
 }
 
+// deviceOf names the device that an input packet comes from, where forward knows
+// none for it.
+func deviceOf(in control.Input) string {
+	switch in.(type) {
+	case control.Controller, control.ControllerArrival, control.ControllerTouch, control.ControllerMotion, control.ControllerBattery:
+		return "a gamepad"
+	case control.Touch:
+		return "a touch screen"
+	case control.Pen:
+		return "a pen"
+	}
+	return "a key or button without a code"
+}
+
 func clampCoordinate(v int16) uint16 { return uint16(max(v, 0)) }

@@ -127,9 +127,12 @@ func TestForward(t *testing.T) {
 			t.Errorf("%#v: %v %v %v", tt.in, handled, err, r.got)
 		}
 	}
-	for _, in := range []control.Input{control.Controller{}, control.Touch{}, control.Key{VK: 0xff}} {
-		if handled, err := forward(in, &recordedInput{}); handled || err != nil {
-			t.Errorf("%#v was handled, %v", in, err)
+	for in, device := range map[control.Input]string{
+		control.Controller{}: "a gamepad", control.ControllerMotion{}: "a gamepad", control.Touch{}: "a touch screen", control.Pen{}: "a pen",
+		control.Key{VK: 0xff}: "a key or button without a code",
+	} {
+		if handled, err := forward(in, &recordedInput{}); handled || err != nil || deviceOf(in) != device {
+			t.Errorf("%#v of %s was handled: %t, %v", in, deviceOf(in), handled, err)
 		}
 	}
 }

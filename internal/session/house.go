@@ -61,6 +61,8 @@ type Options struct {
 	Encoders []string
 	// GPUBuffers says whether displays offer zwp_linux_dmabuf_v1.
 	GPUBuffers GPUBuffers
+	// ClientEnv tells apps about the player's client, by its id; nil for nothing.
+	ClientEnv func(client string) []string
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
 	// Receipt receives the receipt of every session, some seconds after its

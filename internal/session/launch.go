@@ -199,7 +199,7 @@ func (s *Session) place(out *os.File) app.Place {
 	return app.Place{
 		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
 		Width: width, Height: height, Refresh: refresh,
-		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(),
+		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(), ClientEnv: s.clientEnv(),
 		Sound: s.soundSocket(), Client: s.request.Client, Tell: s.tellDoing,
 		Note: func(pairs ...string) { s.trace.Note(evidence.StageApp, pairs...) },
 	}

@@ -54,6 +54,14 @@ func (s *Session) soundEnv() []string {
 	return s.sound.Env()
 }
 
+// clientEnv tells an app who plays.
+func (s *Session) clientEnv() []string {
+	if s.house.o.ClientEnv == nil {
+		return nil
+	}
+	return s.house.o.ClientEnv(s.request.Client)
+}
+
 func (s *Session) soundSocket() string {
 	if s.sound == nil {
 		return ""

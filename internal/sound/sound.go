@@ -134,7 +134,9 @@ func (s *Server) listen() error {
 func (s *Server) Socket() string { return filepath.Join(s.dir, "native") }
 
 // Env is what an app needs to find the server.
-func (s *Server) Env() []string { return []string{"PULSE_SERVER=unix:" + s.Socket()} }
+func (s *Server) Env() []string {
+	return []string{"PULSE_SERVER=unix:" + s.Socket(), "PULSE_SINK=" + Sink, "PULSE_SOURCE=" + Monitor}
+}
 
 // Start starts a process that serves the socket. It returns at once: whoever
 // has connected by then is served as soon as the process is ready.

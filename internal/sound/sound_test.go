@@ -169,7 +169,7 @@ func TestNothingOfTheMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if got := s.Env(); len(got) != 1 || got[0] != "PULSE_SERVER=unix:"+filepath.Join(dir, "pulse/native") {
+	if got := s.Env(); len(got) != 3 || got[0] != "PULSE_SERVER=unix:"+filepath.Join(dir, "pulse/native") {
 		t.Errorf("the app gets %q", got)
 	}
 	info, err := os.Stat(s.Socket())

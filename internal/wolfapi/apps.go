@@ -100,14 +100,15 @@ func configOf(request App) (config.App, error) {
 	case runnerDocker:
 		d := request.Runner.Docker
 		app.Runner = config.Runner{
-			Type: config.RunnerDocker, Name: d.Name, Image: d.Image, Mounts: d.Mounts, Env: d.Env, Devices: d.Devices, Ports: d.Ports,
+			Type: config.RunnerDocker, Name: d.Name, Image: d.Image, Mounts: d.Mounts, Env: d.Env, Devices: d.Devices, Ports: d.Ports, GPUs: "auto",
 		}
 		if d.BaseCreateJSON != nil {
 			app.Runner.BaseCreateJSON = *d.BaseCreateJSON
 		}
 		if os.Geteuid() == 0 {
-			// Images made for Wolf begin as root, and become PUID by themselves.
-			app.Runner.User = "root"
+			// Images made for Wolf begin as root, and become PUID by themselves. Some
+			// have sudo for the rest.
+			app.Runner.User, app.Runner.NewPrivileges = "root", true
 		}
 	case "":
 		return config.App{}, evidence.Errorf(evidence.Invalid, "app %.64q: its runner has no type: write \"process\" or \"docker\"", request.Title)

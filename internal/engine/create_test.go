@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/moby/api/types/container"
+)
+
+// TestRequestKeepsItsBase: what Wolf's users have in base_create_json stays, and
+// the rest is added to it.
+func TestRequestKeepsItsBase(t *testing.T) {
+	const base = `{"WorkingDir":"/srv","Env":["A=1"],"HostConfig":{"IpcMode":"host","CapAdd":["MKNOD"],"SecurityOpt":["seccomp=unconfined"],
+		"DeviceCgroupRules":["c 13:* rmw"],"ShmSize":64,"GroupAdd":["20"],"AutoRemove":true,"RestartPolicy":{"Name":"always"},"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v/c=0"]}]}}`
+	r, err := Spec{Base: base, Image: "i", Env: []string{"B=2"}, Groups: []string{"109"}, ShmBytes: 128, GPUs: "all", Capabilities: []string{"SYS_NICE"}}.request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := r.HostConfig
+	got := map[string]any{
+		"dir": r.WorkingDir, "env": r.Env, "ipc": string(h.IpcMode), "caps": []string(h.CapAdd), "security": h.SecurityOpt, "rules": h.DeviceCgroupRules,
+		"groups": h.GroupAdd, "remove": h.AutoRemove, "restart": h.RestartPolicy.Name, "gpus": len(h.DeviceRequests), "shm": h.ShmSize, "driver": h.DeviceRequests[0].Driver,
+	}
+	want := map[string]any{
+		"dir": "/srv", "env": []string{"A=1", "B=2"}, "ipc": "host", "caps": []string{"MKNOD", "SYS_NICE"}, "security": []string{"seccomp=unconfined", "no-new-privileges"},
+		"rules": []string{"c 13:* rmw"}, "groups": []string{"20", "109"}, "remove": false, "restart": container.RestartPolicyDisabled, "gpus": 1, "shm": int64(64), "driver": "cdi",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	own, err := Spec{Image: "i", Dir: "/games", GPUs: "device=1", NewPrivileges: true, Strict: true}.request()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := own.HostConfig; own.WorkingDir != "/games" || h.DeviceRequests[0].DeviceIDs[0] != "1" || len(h.SecurityOpt) > 0 || h.CapDrop[0] != "ALL" {
+		t.Errorf("%+v %+v", own.Config, h)
+	}
+	if _, err := (Spec{Base: "{"}).request(); err == nil {
+		t.Error("a base that is no JSON is taken")
+	}
+}

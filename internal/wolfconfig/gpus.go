@@ -3,15 +3,17 @@ package wolfconfig
 import (
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/kennel-stream/kennel/internal/config"
 )
 
-// gpus are the devices that Wolf gives to containers by itself.
+// gpus are what Wolf gives to containers by itself.
 type gpus struct {
-	node   string   // the default render node
-	cards  []string // the cards of all render nodes
-	nodes  []string
-	nvidia []string
-	driver string // the volume of NVIDIA's libraries
+	node   string   // the render node that Wolf was told to use; empty for none
+	nodes  []string // those of this machine
+	nvidia bool     // there is a GPU of NVIDIA
+	driver string   // the volume of NVIDIA's libraries
 }
 
 // gpuDevices looks for the devices of this machine.
@@ -22,28 +24,27 @@ func gpuDevices(env *environment, list func(string) []string) gpus {
 			return found
 		}
 	}
-	g := gpus{
+	return gpus{
 		node: env.path("WOLF_RENDER_NODE"), driver: env.take("NVIDIA_DRIVER_VOLUME_NAME"),
-		nodes: list("/dev/dri/renderD*"), cards: list("/dev/dri/card*"),
+		nodes: list("/dev/dri/renderD*"), nvidia: len(list("/dev/nvidiactl")) > 0,
 	}
-	for _, pattern := range []string{"/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/nvidia-modeset", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"} {
-		g.nvidia = append(g.nvidia, list(pattern)...)
-	}
-	if g.node == "" {
-		g.node = "/dev/dri/renderD128"
-	}
-	return g
 }
 
-// of are the devices of an app that asks for a render node; empty for the default.
-func (g gpus) of(node string) []string {
+// give lets a container have the GPU of a render node where it is one of
+// several, and else those of the machine.
+func (g gpus) give(node string, r *config.Runner) {
 	if node == "" {
 		node = g.node
 	}
-	var all []string
-	if slices.Contains(g.nodes, node) {
-		all = append(all, node)
-		all = append(all, g.cards...)
+	one := node != "" && len(g.nodes) > 1 && slices.Contains(g.nodes, node)
+	has := slices.ContainsFunc(r.Devices, func(d string) bool { return d == node || strings.HasPrefix(d, node+":") })
+	switch {
+	case one && !has:
+		r.Devices = append(slices.Clone(r.Devices), node)
+	case !one:
+		r.GPUs = "auto"
 	}
-	return append(all, g.nvidia...)
+	if g.driver != "" && g.nvidia {
+		r.Mounts = append(slices.Clone(r.Mounts), g.driver+":/usr/nvidia")
+	}
 }

@@ -48,11 +48,11 @@ func automatic(v any) bool {
 const (
 	whyPipeline = "Kennel makes its own pipelines"
 	whyCodec    = "Kennel streams H.264"
-	whyPad      = "Kennel passes pads to apps as the client describes them"
+	whyPad      = "Kennel passes no gamepads to apps yet"
 	whyPointer  = "Kennel passes motion to apps as the client sends it"
 	whyUser     = "Kennel's apps with a state of their own run as 1000:1000"
 	whyMenu     = "Kennel has one list of apps, without Wolf UI's profiles"
-	whyGPU      = "Kennel gives containers the devices of the machine's GPUs"
+	whyGPU      = "Kennel gives containers every GPU of the machine unless the app names a render node"
 	whyUnknown  = "Kennel does not know this key"
 )
 

@@ -191,16 +191,10 @@ func (s *Source) app(a App, gpu gpus, o Options) config.App {
 		return one
 	}
 	if o.Root {
-		one.Runner.User = "root"
+		// As Wolf runs them; images made for it become another user by themselves.
+		one.Runner.User, one.Runner.NewPrivileges = "root", true
 	}
-	for _, device := range gpu.of(a.Node) {
-		if !slices.ContainsFunc(one.Runner.Devices, func(d string) bool { return d == device || strings.HasPrefix(d, device+":") }) {
-			one.Runner.Devices = append(one.Runner.Devices, device)
-		}
-	}
-	if gpu.driver != "" && len(gpu.nvidia) > 0 {
-		one.Runner.Mounts = append(one.Runner.Mounts, gpu.driver+":/usr/nvidia")
-	}
+	gpu.give(a.Node, &one.Runner)
 	if !mountsHome(one.Runner.Mounts) {
 		one.Runner.State = s.stateOf(a)
 	}
@@ -209,7 +203,7 @@ func (s *Source) app(a App, gpu gpus, o Options) config.App {
 	} else if one.Runner.State != "" {
 		s.Notes = append(s.Notes, Note{Key: "apps[]", Why: fmt.Sprintf("app %.64q begins with a new state: %s", a.Title, problem(err))})
 	}
-	one.Runner.State, one.Runner.Devices, one.Runner.Mounts = "", a.Runner.Devices, a.Runner.Mounts
+	one.Runner.State, one.Runner.GPUs, one.Runner.Devices, one.Runner.Mounts = "", "", a.Runner.Devices, a.Runner.Mounts
 	return one
 }
 

@@ -65,7 +65,7 @@ func put(t *testing.T, path, text string) {
 
 func devices(pattern string) []string {
 	var found []string
-	for _, path := range []string{"/dev/dri/card0", "/dev/dri/renderD128", "/dev/nvidia0", "/dev/nvidiactl"} {
+	for _, path := range []string{"/dev/dri/card0", "/dev/dri/renderD128", "/dev/dri/renderD129", "/dev/nvidia0", "/dev/nvidiactl"} {
 		if ok, _ := filepath.Match(pattern, path); ok {
 			found = append(found, path)
 		}
@@ -74,7 +74,7 @@ func devices(pattern string) []string {
 }
 
 func TestRead(t *testing.T) {
-	dir, _, _ := wolf(t, "[[profiles]]\nid = 'user'\nname = 'User'\n[[profiles.apps]]\ntitle = 'Firefox'\n[profiles.apps.runner]\ntype = 'docker'\nimage = 'firefox'\nmounts = ['/srv/x:/home/retro:rw']\n")
+	dir, _, _ := wolf(t, "[[profiles]]\nid = 'user'\nname = 'User'\n[[profiles.apps]]\ntitle = 'Firefox'\nrender_node = '/dev/dri/renderD129'\n[profiles.apps.runner]\ntype = 'docker'\nimage = 'firefox'\nmounts = ['/srv/x:/home/retro:rw']\n")
 	put(t, filepath.Join(dir, "icons", "steam.png"), "png")
 	s, err := Read(dir, Options{
 		Environ: []string{"WOLF_HTTP_PORT=50989", "WOLF_LOG_LEVEL=TRACE", "WOLF_INTERNAL_IP=192.0.2.1", "NVIDIA_DRIVER_VOLUME_NAME=nvidia-driver-vol", "WOLF_INTERNAL_MAC=aa", "WOLF_NEW=1", "WOLF_RTSP_SETUP_PORT=x", "LANG=C", "WOLF_SOCKET_PATH=/run/wolf.sock"},
@@ -92,9 +92,12 @@ func TestRead(t *testing.T) {
 	}
 	steam, firefox := c.Apps[0], c.Apps[1]
 	if steam.IconPNGPath != filepath.Join(dir, "icons", "steam.png") || steam.Runner.State != "/data/links/{client}/Steam" || steam.Runner.User != "root" ||
-		!slices.Equal(steam.Runner.Devices, []string{"/dev/dri/renderD128", "/dev/dri/card0", "/dev/nvidia0", "/dev/nvidiactl"}) ||
+		steam.Runner.GPUs != "auto" || len(steam.Runner.Devices) > 0 || !steam.Runner.NewPrivileges ||
 		!slices.Equal(steam.Runner.Mounts, []string{"nvidia-driver-vol:/usr/nvidia"}) {
 		t.Errorf("steam: %+v", steam)
+	}
+	if !slices.Equal(firefox.Runner.Devices, []string{"/dev/dri/renderD129"}) || firefox.Runner.GPUs != "" {
+		t.Errorf("firefox wants one of two GPUs, and gets %v and %q", firefox.Runner.Devices, firefox.Runner.GPUs)
 	}
 	if firefox.Runner.State != "" {
 		t.Errorf("firefox has a home already, and gets %s", firefox.Runner.State)

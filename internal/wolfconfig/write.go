@@ -57,6 +57,8 @@ type writtenRunner struct {
 	Env            []string `toml:"env,omitempty,multiline"`
 	Mounts         []string `toml:"mounts,omitempty,multiline"`
 	Devices        []string `toml:"devices,omitempty"`
+	GPUs           string   `toml:"gpus,omitempty"`
+	NewPrivileges  bool     `toml:"new_privileges,omitempty"`
 	Ports          []string `toml:"ports,omitempty"`
 	BaseCreateJSON string   `toml:"base_create_json,omitempty,multiline"`
 }
@@ -76,7 +78,7 @@ func (s *Source) TOML() ([]byte, error) {
 		r := a.Runner
 		w.Apps = append(w.Apps, writtenApp{Title: a.Title, IconPNGPath: a.IconPNGPath, Runner: writtenRunner{
 			Type: r.Type, RunCmd: r.RunCmd, User: r.User, Image: r.Image, Name: r.Name, State: r.State, Env: r.Env,
-			Mounts: r.Mounts, Devices: r.Devices, Ports: r.Ports, BaseCreateJSON: r.BaseCreateJSON,
+			Mounts: r.Mounts, Devices: r.Devices, GPUs: r.GPUs, NewPrivileges: r.NewPrivileges, Ports: r.Ports, BaseCreateJSON: r.BaseCreateJSON,
 		}})
 	}
 	body, err := toml.Marshal(w)

@@ -3,6 +3,7 @@ package checkup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,7 +46,32 @@ func checkMedia(ctx context.Context, spawner *process.Spawner, o *Options) []Ite
 	defer w.Kill()
 	items := append([]Item{ok("gstreamer", "%s", w.Hello().GStreamer)}, checkEncoders(ctx, spawner, o.Config.Video.Encoders, m)...)
 	items = append(items, checkImports(ctx, spawner, o, m)...)
+	items = append(items, checkMeter(ctx, spawner, m))
 	return append(items, checkDecoder(ctx, w))
+}
+
+// checkMeter reads the GPUs once.
+func checkMeter(ctx context.Context, spawner *process.Spawner, m media.Options) Item {
+	ctx, cancel := context.WithTimeout(ctx, mediaTimeout)
+	defer cancel()
+	meter := media.NewGPUMeter(spawner, m)
+	defer meter.Close()
+	reading, err := meter.Read(ctx)
+	if errors.Is(err, media.ErrNoGPUDriver) {
+		return ok("gpu meter", "not needed: no driver of NVIDIA's is here")
+	}
+	if err != nil {
+		return lacks("gpu meter", Warning, "run nvidia-smi: when it hangs or fails too, the driver must be reset", "encoders of NVIDIA's GPUs are not used: %v", err)
+	}
+	var devices []string
+	for _, d := range reading.Devices {
+		encoder := "NVENC"
+		if !d.HasEncoder {
+			encoder = "no NVENC"
+		}
+		devices = append(devices, fmt.Sprintf("%s (%s)", d.Name, encoder))
+	}
+	return ok("gpu meter", "driver %s: %s", reading.Driver, strings.Join(devices, ", "))
 }
 
 // checkImports tries every way of reading what apps draw in GPU memory. Without
@@ -79,10 +105,11 @@ func checkImports(ctx context.Context, spawner *process.Spawner, o *Options, m m
 }
 
 // checkEncoders tries every rung; those of GPUs that this machine does not have
-// are not worth a line.
+// share a line.
 func checkEncoders(ctx context.Context, spawner *process.Spawner, names []string, m media.Options) []Item {
 	var items []Item
 	works := 0
+	var notHere []string
 	for _, name := range names {
 		r, known := media.EncoderNamed("h264", name)
 		if !known {
@@ -99,9 +126,14 @@ func checkEncoders(ctx context.Context, spawner *process.Spawner, names []string
 			items = append(items, ok("encoder", "%s works (%s)", name, time.Since(begun).Round(time.Millisecond)))
 		case absent && (!r.Hardware || r.DeviceThere()):
 			items = append(items, lacks("encoder", Warning, "apt install "+r.Package, "%s is not installed", name))
-		case !absent:
+		case absent:
+			notHere = append(notHere, name)
+		default:
 			items = append(items, lacks("encoder", Warning, "", "%s fails and is left out: %v", name, err))
 		}
+	}
+	if len(notHere) > 0 {
+		items = append(items, ok("encoder", "%s: no such GPU on this machine", strings.Join(notHere, ", ")))
 	}
 	if works == 0 {
 		items = append(items, lacks("encoder", Missing, installMedia, "none of %s works", strings.Join(names, ", ")))

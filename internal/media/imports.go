@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -82,6 +83,10 @@ func TryImport(ctx context.Context, spawner *process.Spawner, o Options, trial I
 	}
 	defer w.Kill()
 	ready, err := w.begin(ctx, MessageTryImport, trial)
+	var refused Fault
+	if errors.As(err, &refused) {
+		return Ready{}, errors.New(refused.Detail) // a path that does not work is no fault
+	}
 	if err != nil {
 		return Ready{}, fmt.Errorf("try to import: %w", err)
 	}

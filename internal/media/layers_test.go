@@ -2,6 +2,9 @@ package media_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +130,55 @@ func TestGPUBuffersAreEncoded(t *testing.T) {
 	w.until("left out", yuvGreen, yuvBlack)
 	if faults := faultsOf(e); faults != "" {
 		t.Errorf("faults%s", strings.TrimPrefix(faults, ";"))
+	}
+}
+
+// TestImportPathsAreTried has the processor's path work with what stands in for
+// GPU buffers, and every other one say why it does not where there is no GPU.
+func TestImportPathsAreTried(t *testing.T) {
+	b := newBench(t)
+	o := media.Options{Executable: b.exe, RegistryFile: b.reg}
+	node, _ := media.FindRenderNode("/")
+	for _, path := range media.ImportPaths() {
+		ready, err := media.TryImport(b.ctx, b.spawner, o, media.ImportTrial{Path: path.Name, Node: node.Path})
+		t.Logf("%s: %v of %s, %v", path.Name, ready.Formats, ready.Element, err)
+		switch {
+		case err == nil && (len(ready.Formats) == 0 || ready.Element == ""):
+			t.Errorf("%s works with %v of %q", path.Name, ready.Formats, ready.Element)
+		case err != nil && node.Path == "" && path.Name == media.ImportCPU:
+			t.Errorf("%s: %v", path.Name, err)
+		case err != nil && strings.Contains(err.Error(), "kennel-"):
+			t.Errorf("%s: a reason for people has a fault's name: %v", path.Name, err)
+		}
+	}
+	if _, err := media.TryImport(b.ctx, b.spawner, o, media.ImportTrial{Path: "magic"}); err == nil {
+		t.Error("a path that does not exist works")
+	}
+}
+
+func TestFindRenderNode(t *testing.T) {
+	root := t.TempDir()
+	if _, ok := media.FindRenderNode(root); ok {
+		t.Error("a GPU in an empty directory")
+	}
+	dri := filepath.Join(root, "dev/dri")
+	must(t, os.MkdirAll(dri, 0o755))
+	must(t, os.WriteFile(filepath.Join(dri, "renderD128"), nil, 0o666))
+	if _, ok := media.FindRenderNode(root); ok {
+		t.Error("an ordinary file is a GPU")
+	}
+	for minor, mode := range map[int]uint32{130: 0o660, 129: 0o600} {
+		if err := unix.Mknod(filepath.Join(dri, fmt.Sprint("renderD", minor)), unix.S_IFCHR|mode, int(unix.Mkdev(226, uint32(minor)))); err != nil {
+			t.Skipf("devices cannot be made: %v", err)
+		}
+	}
+	want := media.RenderNode{Path: filepath.Join(dri, "renderD129"), Device: unix.Mkdev(226, 129)}
+	if got, ok := media.FindRenderNode(root); !ok || got != want {
+		t.Errorf("%+v, %v; want %+v", got, ok, want)
+	}
+	must(t, os.Chmod(filepath.Join(dri, "renderD129"), 0o660))
+	must(t, os.Chown(filepath.Join(dri, "renderD129"), 0, 107))
+	if got, _ := media.FindRenderNode(root); got.Group != 107 {
+		t.Errorf("group %d", got.Group)
 	}
 }

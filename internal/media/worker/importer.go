@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -58,11 +59,28 @@ func newImporter(path media.ImportPath) (*importer, error) {
 	if err := loadImport(); err != nil {
 		return nil, err
 	}
+	if err := chooseGL(); err != nil {
+		return nil, err
+	}
 	pipe, err := newPipeline(path.Pipeline + " ! videoconvert name=codec ! video/x-raw,format=BGRA ! appsink name=sink sync=false async=false max-buffers=2 enable-last-sample=false")
 	if err != nil {
 		return nil, err
 	}
 	return &importer{path: path, pipe: pipe, modern: modernImport(version()), caps: importCaps, allocator: call(gpu.newAllocator)}, nil
+}
+
+// chooseGL has GStreamer's OpenGL elements use a GPU without a window system.
+// Left alone, they ask for one, and take none for a broken GPU.
+func chooseGL() error {
+	for name, value := range map[string]string{"GST_GL_WINDOW": "egl-device", "GST_GL_PLATFORM": "egl"} {
+		if _, chosen := os.LookupEnv(name); chosen {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // formats is what the path says that it takes.

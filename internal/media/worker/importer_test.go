@@ -80,8 +80,29 @@ func TestImporterReadsThroughGStreamer(t *testing.T) {
 	if err := load(); err != nil {
 		t.Skipf("no GStreamer: %v", err)
 	}
+	readTrials(t, media.ImportPath{Name: "test", Pipeline: "videoflip name=head"})
+}
+
+// TestImporterReadsThroughGL does the same with OpenGL, which may be drawn by
+// the processor.
+func TestImporterReadsThroughGL(t *testing.T) {
+	if err := load(); err != nil {
+		t.Skipf("no GStreamer: %v", err)
+	}
+	path, _ := media.ImportPathNamed("gl")
+	for _, element := range path.Elements {
+		if !haveElement(element) {
+			t.Skipf("%s is not installed (package %s)", element, path.Package)
+		}
+	}
+	readTrials(t, path)
+}
+
+// readTrials reads every linear format by a path.
+func readTrials(t *testing.T, path media.ImportPath) {
+	t.Helper()
 	for _, f := range linearFormats() {
-		i, err := newImporter(media.ImportPath{Name: "test", Pipeline: "videoflip name=head"})
+		i, err := newImporter(path)
 		if err != nil {
 			t.Fatal(err)
 		}

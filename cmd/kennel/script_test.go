@@ -19,7 +19,7 @@ import (
 )
 
 // TestScripts runs the command line as people do. Beside testscript's own
-// commands there are fails, narrow, busy, up and onterminal.
+// commands there are fails, narrow, busy, up, onterminal, hostile and lean.
 func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the programs")
@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "kennel.toml"), []byte(hostConfig), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "narrow": narrow, "busy": busy, "up": up, "onterminal": onTerminal,
+			"fails": fails, "narrow": narrow, "busy": busy, "up": up, "onterminal": onTerminal, "hostile": hostile, "lean": lean,
 		},
 	})
 }

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// hostile KIND LOG FILE makes of a log a FILE as no log should be.
+func hostile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hostile KIND LOG FILE")
+	}
+	log := []byte(ts.ReadFile(args[1]))
+	file, err := os.Create(ts.MkAbs(args[2]))
+	ts.Check(err)
+	ts.Check(writeHostile(file, args[0], log))
+	ts.Check(file.Close())
+}
+
+// longLine is the length of a line that no program should write.
+const longLine = 1 << 30
+
+func writeHostile(file *os.File, kind string, log []byte) error {
+	switch kind {
+	case "one-line":
+		// The log, and then a line that has no end: of holes, so that it takes no
+		// room on the disk.
+		if _, err := file.Write(log); err != nil {
+			return err
+		}
+		return file.Truncate(int64(len(log)) + longLine)
+	case "long-line":
+		if _, err := file.WriteString("06:40:00.000000000 INFO  | "); err != nil {
+			return err
+		}
+		if _, err := file.Seek(longLine, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := file.Write(append([]byte("\n"), log...))
+		return err
+	case "json-line":
+		if _, err := file.WriteString(`{"log":"06:40:00.000000000 INFO  | `); err != nil {
+			return err
+		}
+		if _, err := file.Seek(longLine/4, io.SeekStart); err != nil {
+			return err
+		}
+		_, err := file.WriteString("\n")
+		for line := range bytes.Lines(log) {
+			if err == nil {
+				_, err = fmt.Fprintf(file, "{\"log\":%s,\"stream\":\"stderr\"}\n", strconv.Quote(string(line)))
+			}
+		}
+		return err
+	case "nuls":
+		_, err := file.Write(bytes.ReplaceAll(log, []byte("\n"), []byte("\x00\x00\n\x00\x00")))
+		return err
+	case "latin-1":
+		_, err := file.Write(bytes.ReplaceAll(log, []byte("\n"), []byte(" \xe4\xf6\xff\n")))
+		return err
+	case "cut.gz", "cut.zst":
+		return writeCut(file, kind, log)
+	case "bomb":
+		z, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			return err
+		}
+		_, _ = z.Write(log)
+		for range 3 << 10 {
+			_, err = z.Write(make([]byte, 1<<20))
+		}
+		return errors.Join(err, z.Close())
+	}
+	return fmt.Errorf("no kind %q", kind)
+}
+
+
+// writeCut compresses a log with much behind it, and leaves out the end.
+func writeCut(file *os.File, kind string, log []byte) error {
+	var packed bytes.Buffer
+	var z io.WriteCloser = gzip.NewWriter(&packed)
+	if kind == "cut.zst" {
+		var err error
+		if z, err = zstd.NewWriter(&packed, zstd.WithEncoderConcurrency(1)); err != nil {
+			return err
+		}
+	}
+	_, _ = z.Write(log)
+	for i := range 100_000 {
+		_, _ = fmt.Fprintf(z, "%d %d\n", i, i*i*i)
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	_, err := file.Write(packed.Bytes()[:packed.Len()*9/10])
+	return err
+}
+
+// lean MIB STATUS COMMAND... runs a command that must end with that exit status,
+// and never have more than so much memory.
+func lean(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: lean MIB STATUS COMMAND...")
+	}
+	most, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	bin, _, _ := strings.Cut(ts.Getenv("PATH"), ":")
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(bin+"/"+args[2], args[3:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = ts.MkAbs("."), &stdout, &stderr
+	err = cmd.Run()
+	_, _ = ts.Stdout().Write(stdout.Bytes())
+	_, _ = ts.Stderr().Write(stderr.Bytes())
+	if cmd.ProcessState == nil {
+		ts.Check(err)
+	}
+	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[1] {
+		ts.Fatalf("exit status %s, want %s", got, args[1])
+	}
+	used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok || used.Maxrss>>10 > most {
+		ts.Fatalf("%d MiB of memory, at most %d may be used", used.Maxrss>>10, most)
+	}
+}

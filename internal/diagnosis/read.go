@@ -254,7 +254,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	(*index)[f.ID] = len(*list)
 	*list = append(*list, Finding{
 		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
-		Count: 1, Last: at, Object: l.Object,
+		Count: 1, Last: at, Object: wolflog.Redact(l.Object),
 	})
 	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
@@ -267,7 +267,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 // encoderName is a GStreamer element that encodes video.
 var encoderName = regexp.MustCompile(`\b(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc\b|\b(?:svtav1|av1|rav1)enc\b`)
 
-var numbered = regexp.MustCompile(`^<?([a-z][a-z0-9_]*?)(\d{1,6})>?$`)
+var numbered = regexp.MustCompile(`^<?([a-z](?:[a-z0-9_]*[a-z_])?)(\d{1,6})>?$`)
 
 // count keeps the highest number of an element's kind.
 func (s *Session) count(object string) {
@@ -279,7 +279,11 @@ func (s *Session) count(object string) {
 	if s.Elements == nil {
 		s.Elements = map[string]int{}
 	}
-	s.Elements[m[1]] = max(s.Elements[m[1]], n)
+	kind := m[1]
+	if _, known := s.Elements[kind]; !known {
+		kind = wolflog.Redact(kind)
+	}
+	s.Elements[kind] = max(s.Elements[kind], n)
 }
 
 func cutText(text string) string {
@@ -424,7 +428,7 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 	}
 	rec.State, rec.At, rec.Place = state, at, place
 	if detail != "" {
-		rec.Detail = detail
+		rec.Detail = wolflog.Redact(detail)
 	}
 }
 

@@ -63,21 +63,6 @@ func TestClocksAreBroughtToOne(t *testing.T) {
 	}
 }
 
-func TestRedact(t *testing.T) {
-	for _, text := range []string{
-		`encrypt=true aes_key="32e0e37b1eeec14e5130c87c937488a6" aes_iv="-1086486095" !`,
-		`GET /launch?uniqueid=x&rikey=32e0e37b1eeec14e5130c87c937488a6&rikeyid=-1086486095`,
-		`{"pair_secret": "32e0e37b1eeec14e5130c87c937488a6", "pin": "1086486095"}`,
-	} {
-		if got := Redact(text); strings.Contains(got, "32e0e37b") || strings.Contains(got, "1086486095") || !strings.Contains(got, "[redacted]") {
-			t.Errorf("%s", got)
-		}
-	}
-	if got := Redact("spinning: 4"); got != "spinning: 4" && !strings.Contains(got, "spinning") {
-		t.Errorf("%s", got)
-	}
-}
-
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob("../diagnosis/testdata/logs/*.log")
 	for _, file := range files[:min(len(files), 10)] {

@@ -9,7 +9,7 @@ const (
 	// named are the names of keys of streams, of what pairing exchanges, and of
 	// what lets somebody in elsewhere.
 	named = `aes[_-]?(?:key|iv)|ri[_-]?key(?:id)?|(?:gcm|srtp|private|session|encryption|master)[_-]?key|[a-z_-]*secret|` +
-		`[a-z_-]*challenge[a-z_-]*|(?:client|server|plain)[_-]?cert(?:ificate)?|\bsalt|(?:\b|_)pin|` +
+		`[a-z_-]*challenge[a-z_-]*|(?:client|server|plain)[_-]?cert(?:ificate)?|cert[a-z_-]*hash|\bsalt|(?:\b|_)pin|` +
 		`[a-z_-]*passw(?:or)?d|passphrase|api[_-]?key|(?:access|auth|refresh|bearer|session|csrf|steam|x)[a-z_-]*token|` +
 		`x-ss-ping-payload|x-ss-connect-data|(?:\b|_)otp`
 	// between is what stands between a name and its value: in a query, a header,

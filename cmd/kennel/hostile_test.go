@@ -85,7 +85,6 @@ func writeHostile(file *os.File, kind string, log []byte) error {
 	return fmt.Errorf("no kind %q", kind)
 }
 
-
 // writeCut compresses a log with much behind it, and leaves out the end.
 func writeCut(file *os.File, kind string, log []byte) error {
 	var packed bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -241,6 +242,18 @@ func openPlanes(t testing.TB) (n int) {
 	return n
 }
 
+// wantPlanes waits until so many planes are open: viewers close theirs a little
+// later than the display does.
+func (s *session) wantPlanes(want int) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); openPlanes(s.t) != want; s.statistics() {
+		if time.Now().After(deadline) {
+			s.t.Errorf("%d planes are open, want %d", openPlanes(s.t), want)
+			return
+		}
+	}
+}
+
 // TestParamsLeakNoFiles goes through every end that parameters can have.
 func TestParamsLeakNoFiles(t *testing.T) {
 	s := startGPUSession(t, 64, 64)
@@ -279,15 +292,11 @@ func TestParamsLeakNoFiles(t *testing.T) {
 	if !g.roundtrip() {
 		t.Fatalf("disconnected: %v", g.fault)
 	}
-	if after := openPlanes(t); after != before {
-		t.Errorf("%d files are open, there were %d", after, before)
-	}
+	s.wantPlanes(before)
 	g.add(g.params(), good, 0, 0, 256, 0)
 	_ = g.conn.Close()
 	s.await(display.EventClientGone)
-	if after := openPlanes(t); after != before {
-		t.Errorf("%d files are open after the client went, there were %d", after, before)
-	}
+	s.wantPlanes(before)
 }
 
 func TestManyLoosePlanesEndTheClient(t *testing.T) {

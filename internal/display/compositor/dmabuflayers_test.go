@@ -158,9 +158,7 @@ func TestGPUBufferOutlivesItsResource(t *testing.T) {
 		}
 		return true
 	})
-	if after := openPlanes(t); after != before+2 { // the test's own
-		t.Errorf("%d planes are open, %d of them before", after, before)
-	}
+	s.wantPlanes(before + 2) // the test's own
 }
 
 // TestWhatLiesOverAndUnderGPUBuffers has a window of GPU memory that is smaller

@@ -176,7 +176,7 @@ func (w *testWindow) placedAt(s *session) int32 {
 	at := int32(0)
 	s.sink.until("the window", func() bool {
 		for at = range 64 {
-			if s.sink.mixed(at, at) != background {
+			if p := s.sink.mixed(at, at); p != background && p != 0 { // 0: no picture yet
 				return true
 			}
 		}

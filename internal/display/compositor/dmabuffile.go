@@ -12,16 +12,18 @@ const dmabufMagic = 0x444d4142
 var errNoGPUFile = errors.New("the file is no dma-buf")
 
 // checkGPUFile refuses what could change under its reader. A dma-buf never
-// shrinks; memory that is sealed against that is as good, and needs no GPU.
+// shrinks; memory that is sealed against that is as good, and needs no GPU. Huge
+// pages are not: a hole in them may kill who reads it.
 func checkGPUFile(fd int) error {
-	if seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0); err == nil {
-		if seals&unix.F_SEAL_SHRINK == 0 {
-			return errNoGPUFile
-		}
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(fd, &fs); err != nil {
+		return errNoGPUFile
+	}
+	if fs.Type == dmabufMagic {
 		return nil
 	}
-	var fs unix.Statfs_t
-	if err := unix.Fstatfs(fd, &fs); err != nil || fs.Type != dmabufMagic {
+	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	if err != nil || fs.Type != unix.TMPFS_MAGIC || seals&unix.F_SEAL_SHRINK == 0 {
 		return errNoGPUFile
 	}
 	return nil

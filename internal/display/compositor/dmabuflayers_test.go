@@ -209,6 +209,38 @@ func TestWhatLiesOverAndUnderGPUBuffers(t *testing.T) {
 	s.sink.mixes("above it, after", 13, 13, green)
 }
 
+// TestRefusedGPUBufferIsReported once, and costs neither client nor reader.
+func TestRefusedGPUBufferIsReported(t *testing.T) {
+	s := startGPUSession(t, 64, 64)
+	g := s.dialGPU(4)
+	w := g.open()
+	for range 3 {
+		p := g.picture(64, 64, red, xr)
+		p.show(w.surface)
+		s.sink.mixes("the window", 5, 5, red)
+		s.sink.mu.Lock()
+		refused := binary.LittleEndian.AppendUint32(nil, s.sink.scene.Layers[0].Buffer)
+		s.sink.mu.Unlock()
+		if err := s.sink.conn.Send(time.Second, scene.MessageRefused, append(refused, "no driver"...)); err != nil {
+			t.Fatal(err)
+		}
+		w.fill(64, 64, green, formatXRGB)
+		w.show()
+		s.sink.mixes("the stream goes on", 5, 5, green)
+	}
+	if !g.roundtrip() || s.statistics().Sinks != 1 {
+		t.Error("the client or the reader is gone")
+	}
+	if e := s.await(display.EventFault); e.Fault != display.FaultImport || !strings.Contains(e.Detail, "no driver") {
+		t.Errorf("%+v", e)
+	}
+	for len(s.events) > 0 {
+		if e := <-s.events; e.Kind == display.EventFault {
+			t.Errorf("once more: %+v", e)
+		}
+	}
+}
+
 // TestRecordedClient replays what an EGL client of version 4 says for its first
 // picture, byte by byte.
 func TestRecordedClient(t *testing.T) {

@@ -31,6 +31,23 @@ func TestWaylandInfo(t *testing.T) {
 	}
 }
 
+// TestWaylandInfoReadsFeedback has libwayland read what is told of GPU buffers.
+func TestWaylandInfoReadsFeedback(t *testing.T) {
+	s := startGPUSession(t, 64, 64)
+	cmd := s.start("wayland-info", "-i", "zwp_linux_dmabuf_v1")
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	out := strings.Join(strings.Fields(cmd.Stdout.(*lockedBuffer).String()), " ")
+	const want = "main device: 0xE280 tranche target device: 0xE280 flags: none formats (fourcc) and modifiers (names): " +
+		"0x34325258 = 'XR24'; 0x0100000000000001 = INTEL_X_TILED 0x34325258 = 'XR24'; 0x0000000000000000 = LINEAR " +
+		"0x34325241 = 'AR24'; 0x0000000000000000 = LINEAR 0x34324258 = 'XB24'; 0x0000000000000000 = LINEAR " +
+		"0x34324241 = 'AB24'; 0x0000000000000000 = LINEAR"
+	if !strings.Contains(out, want) {
+		t.Errorf("wayland-info says %s", out)
+	}
+}
+
 // TestFootTypes runs a real terminal: what is typed shows, and a program in it
 // reads exactly the characters that were typed, on the layout or not.
 func TestFootTypes(t *testing.T) {

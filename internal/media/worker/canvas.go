@@ -67,7 +67,8 @@ func (c *canvas) compose(p *picture) error {
 		c.image = pixel.Image{Pix: memory, Stride: 4 * p.width, Width: p.width, Height: p.height}
 	}
 	first := p.lowest(c.image.Bounds())
-	if first < 0 {
+	hidden := first >= 0
+	if !hidden {
 		pixel.Fill(&c.image, c.image.Bounds(), 0)
 		first = 0
 	}
@@ -79,17 +80,18 @@ func (c *canvas) compose(p *picture) error {
 		if err := l.surface.begin(); err != nil {
 			continue // the layer is left out; another picture may have it
 		}
-		c.draw(l)
+		c.draw(l, i == first && hidden || !scene.HasAlpha(l.surface.Format))
 		l.surface.end()
 	}
 	return nil
 }
 
-// lowest is the topmost layer that hides all below it, -1 for none.
+// lowest is the topmost layer that hides all below it, -1 for none. Below the
+// first one is black, which adds nothing to it.
 func (p *picture) lowest(all region.Rect) int {
 	for i := len(p.layers) - 1; i >= 0; i-- {
 		l := &p.layers[i]
-		if l.surface.refused == nil && !scene.HasAlpha(l.surface.Format) && place(l.Destination).Covers(all) {
+		if l.surface.refused == nil && (i == 0 || !scene.HasAlpha(l.surface.Format)) && place(l.Destination).Covers(all) {
 			return i
 		}
 	}
@@ -98,7 +100,8 @@ func (p *picture) lowest(all region.Rect) int {
 
 func place(r scene.Rect) region.Rect { return region.XYWH(r.X, r.Y, r.Width, r.Height) }
 
-func (c *canvas) draw(l *shown) {
+// draw lays a layer over what is drawn, or puts it in its place.
+func (c *canvas) draw(l *shown, opaque bool) {
 	at := place(l.Destination)
 	src, err := c.source(l.surface)
 	if err != nil {
@@ -108,7 +111,6 @@ func (c *canvas) draw(l *shown) {
 		}
 		return
 	}
-	opaque := !scene.HasAlpha(l.surface.Format)
 	sx, sy := l.Source.X>>8, l.Source.Y>>8
 	upright := l.Transform == 0 && l.Source == scene.Rect{X: sx << 8, Y: sy << 8, Width: at.Width() << 8, Height: at.Height() << 8}
 	switch {

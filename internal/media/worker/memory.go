@@ -113,6 +113,9 @@ func (s *surface) mapGPU(files []int) error {
 		return fmt.Errorf("its file is of no kind: %w", err)
 	}
 	if fs.Type != dmabufMagic {
+		if fs.Type != unix.TMPFS_MAGIC { // a hole in huge pages would kill this process
+			return fmt.Errorf("its file is of the kind %#x", fs.Type)
+		}
 		if err := checkSealed(files[0], s.Size()); err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func newGBM(node string) (*maker, error) {
 	}
 	return &maker{
 		name: "buffers of " + node,
-		make: func(f scene.Format) (scene.Buffer, []int, error) { return makeGBM(device, f) },
+		make: func(f scene.Format, side int) (scene.Buffer, []int, error) { return makeGBM(device, f, side) },
 		end: func() {
 			call(gbm.destroyDevice, device)
 			_ = file.Close()
@@ -61,14 +61,14 @@ func newGBM(node string) (*maker, error) {
 	}, nil
 }
 
-func makeGBM(device uintptr, f scene.Format) (scene.Buffer, []int, error) {
-	b := scene.Buffer{Kind: scene.DMABuf, Width: trialSize, Height: trialSize, Format: f.FourCC, Modifier: f.Modifier}
+func makeGBM(device uintptr, f scene.Format, side int) (scene.Buffer, []int, error) {
+	b := scene.Buffer{Kind: scene.DMABuf, Width: uint32(side), Height: uint32(side), Format: f.FourCC, Modifier: f.Modifier}
 	modifiers := alloc(8)
 	defer release(modifiers)
 	*(*uint64)(modifiers) = f.Modifier
-	bo := call(gbm.createWithModifiers, device, trialSize, trialSize, uintptr(f.FourCC), uintptr(modifiers), 1)
+	bo := call(gbm.createWithModifiers, device, uintptr(side), uintptr(side), uintptr(f.FourCC), uintptr(modifiers), 1)
 	if bo == 0 && f.Modifier == scene.ModifierLinear {
-		bo = call(gbm.create, device, trialSize, trialSize, uintptr(f.FourCC), gbmRendering|gbmLinear)
+		bo = call(gbm.create, device, uintptr(side), uintptr(side), uintptr(f.FourCC), gbmRendering|gbmLinear)
 	}
 	if bo == 0 {
 		return b, nil, fmt.Errorf("the driver makes no buffer of %s", f)

@@ -21,8 +21,10 @@ type maker struct {
 	// name says what they are, in a report.
 	name     string
 	standsIn bool // for GPU buffers, which no GPU imports
-	make     func(f scene.Format) (scene.Buffer, []int, error)
-	end      func()
+	// make returns a square buffer, at least trialSize wide, with the trial's
+	// picture in its upper left corner.
+	make func(f scene.Format, side int) (scene.Buffer, []int, error)
+	end  func()
 }
 
 // newMaker finds what makes buffers here: the GPU of a render node, as clients
@@ -83,17 +85,17 @@ func checkTrial(img *pixel.Image) error {
 }
 
 // linearMaker makes linear buffers in memory that alloc returns.
-func linearMaker(alloc func(size int) (int, error)) func(scene.Format) (scene.Buffer, []int, error) {
-	return func(f scene.Format) (scene.Buffer, []int, error) {
-		const stride = 4*trialSize + 256 // which GPUs like
+func linearMaker(alloc func(size int) (int, error)) func(scene.Format, int) (scene.Buffer, []int, error) {
+	return func(f scene.Format, side int) (scene.Buffer, []int, error) {
+		stride := 4*side + 256 // which GPUs like
 		b := scene.Buffer{
-			Kind: scene.DMABuf, Width: trialSize, Height: trialSize, Format: f.FourCC, Modifier: f.Modifier,
-			Planes: []scene.Plane{{Stride: stride}},
+			Kind: scene.DMABuf, Width: uint32(side), Height: uint32(side), Format: f.FourCC, Modifier: f.Modifier,
+			Planes: []scene.Plane{{Stride: uint32(stride)}},
 		}
 		if f.Modifier != scene.ModifierLinear {
 			return b, nil, fmt.Errorf("no buffer with the modifier %#x can be made without a GPU", f.Modifier)
 		}
-		const size = (stride*trialSize + 4095) &^ 4095
+		size := (stride*side + 4095) &^ 4095
 		fd, err := alloc(size)
 		if err != nil {
 			return b, nil, err

@@ -109,7 +109,7 @@ func readTrials(t *testing.T, path media.ImportPath) {
 		i.caps = func(_ bool, f scene.Format, width, height int) string {
 			return strings.Replace(importCaps(false, f, width, height), "(memory:DMABuf)", "", 1)
 		}
-		b, files, err := linearMaker(allocStandIn)(f)
+		b, files, err := linearMaker(allocStandIn)(f, trialSize)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -128,6 +128,21 @@ func readTrials(t *testing.T, path media.ImportPath) {
 	}
 }
 
+// TestSlowMemoryIsNotOffered measures memory that is as fast as any.
+func TestSlowMemoryIsNotOffered(t *testing.T) {
+	m := &maker{name: "memory", make: linearMaker(allocStandIn)}
+	f := scene.Format{FourCC: scene.FormatXRGB8888}
+	speed, err := readSpeed(m, f)
+	t.Logf("%d MB/s", speed/1e6)
+	if err != nil || speed < 50e6 { // far below what any processor does
+		t.Errorf("%d bytes per second, %v", speed, err)
+	}
+	f.Modifier = 7
+	if err := fastEnough(m, f); err == nil {
+		t.Error("memory that cannot be had is fast enough")
+	}
+}
+
 // TestFailingPathLeavesTheProcessor has a path that does not exist for a buffer
 // that the processor reads as well, and for one that it does not.
 func TestFailingPathLeavesTheProcessor(t *testing.T) {
@@ -135,7 +150,7 @@ func TestFailingPathLeavesTheProcessor(t *testing.T) {
 		t.Skipf("no GStreamer: %v", err)
 	}
 	x := scene.Format{FourCC: scene.FormatXRGB8888}
-	b, files, err := linearMaker(allocStandIn)(x)
+	b, files, err := linearMaker(allocStandIn)(x, trialSize)
 	if err != nil {
 		t.Fatal(err)
 	}

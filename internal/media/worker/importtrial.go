@@ -72,15 +72,66 @@ func tryPath(path media.ImportPath, node string) (made string, works []scene.For
 			err = fmt.Errorf("%s: %w", f, failure)
 		}
 	}
-	if len(works) > 0 {
-		err = nil
+	if len(works) == 0 {
+		return m.name, nil, err
 	}
-	return m.name, works, err
+	if path.Name == media.ImportCPU && !m.standsIn {
+		// A card's own memory may be mapped, and be read slower than apps copy it.
+		if err := fastEnough(m, works[0]); err != nil {
+			return m.name, nil, err
+		}
+	}
+	return m.name, works, nil
+}
+
+const (
+	// slowest is what the processor must read of GPU memory, in bytes per second:
+	// twice what 1920x1080 at 60 Hz takes.
+	slowest   = 1 << 30
+	speedSide = 1024
+)
+
+// fastEnough measures how fast the processor reads a GPU buffer.
+func fastEnough(m *maker, f scene.Format) error {
+	speed, err := readSpeed(m, f)
+	if err == nil && speed < slowest {
+		err = fmt.Errorf("the processor reads %s at %d MB/s, too slow for a stream", m.name, speed/1e6)
+	}
+	return err
+}
+
+// readSpeed is the best of some tries, in bytes per second: the machine may be
+// busy.
+func readSpeed(m *maker, f scene.Format) (best int64, err error) {
+	b, files, err := m.make(f, speedSide)
+	if err != nil {
+		return 0, err
+	}
+	defer closeAll(files)
+	s, err := mapSurface(b, files, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer s.drop()
+	if s.refused != nil {
+		return 0, s.refused
+	}
+	if err := s.begin(); err != nil {
+		return 0, err
+	}
+	defer s.end()
+	to := make([]byte, len(s.pixels))
+	for range 8 {
+		begun := monotonic()
+		n := copy(to, s.pixels)
+		best = max(best, int64(n)*1e9/max(1, monotonic()-begun))
+	}
+	return best, nil
 }
 
 // tryFormat reads one buffer.
 func tryFormat(c *canvas, m *maker, path string, f scene.Format) error {
-	b, files, err := m.make(f)
+	b, files, err := m.make(f, trialSize)
 	if err != nil {
 		return err
 	}

@@ -60,3 +60,15 @@ func TestGPUBuffersThatAreNotWanted(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsMayUseTheGPU by the group of its render node, unless that is root's.
+func TestSessionsMayUseTheGPU(t *testing.T) {
+	ids := &userIDs{first: 100, count: 1, used: map[uint32]bool{}, groups: renderGroups(media.RenderNode{Group: 107})}
+	c, err := ids.take()
+	if err != nil || c.UID != 100 || cmp.Diff([]uint32{107}, c.Groups) != "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if groups := renderGroups(media.RenderNode{Path: "/dev/dri/renderD128"}); groups != nil {
+		t.Errorf("groups %v of a node of root's group", groups)
+	}
+}

@@ -36,7 +36,7 @@ type client struct{ id, dir string }
 const config = `version = 1
 [limits]
 client_timeout = "2s"
-lease = "3s"
+lease = "5s"
 sessions = 32
 `
 

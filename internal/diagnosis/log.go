@@ -112,6 +112,7 @@ type Life struct {
 
 	pairing, unknownCancel *Finding // the newest PIN that was asked for and not entered; a /cancel without a session
 	faults                 map[string]int
+	launched               int       // sessions that resumed no other, but for the last
 	left                   time.Time // when a client left whose session the log does not show
 }
 

@@ -196,7 +196,7 @@ func (r *reader) take(rec *record) {
 			if detail, ok := m.fits(l.Message); ok {
 				r.mark(m, detail, rec.at, rec.place)
 				if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
-					s.Encoder = encoderName.FindString(rec.text)
+					s.Encoder = encoderIn(rec.text)
 				}
 			}
 		}
@@ -265,7 +265,31 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 }
 
 // encoderName is a GStreamer element that encodes video.
-var encoderName = regexp.MustCompile(`\b(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc\b|\b(?:svtav1|av1|rav1)enc\b`)
+var encoderName = regexp.MustCompile(`^(?:(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc|(?:svtav1|av1|rav1)enc)$`)
+
+// encoderIn finds the first such name that is a word of a text. Pipelines are
+// long, and a search by the expression alone would begin anew at every word.
+func encoderIn(text string) string {
+	const suffix = "enc"
+	for at := 0; ; {
+		i := strings.Index(text[at:], suffix)
+		if i < 0 {
+			return ""
+		}
+		begin, end := at+i, at+i+len(suffix)
+		for begin > 0 && wordByte(text[begin-1]) {
+			begin--
+		}
+		if (end == len(text) || !wordByte(text[end])) && encoderName.MatchString(text[begin:end]) {
+			return text[begin:end]
+		}
+		at = end
+	}
+}
+
+func wordByte(c byte) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
 
 var numbered = regexp.MustCompile(`^<?([a-z](?:[a-z0-9_]*[a-z_])?)(\d{1,6})>?$`)
 
@@ -393,12 +417,11 @@ func (r *reader) ending(m *mark, at time.Time, place Place) {
 
 func (r *reader) begin(at time.Time) {
 	life := r.life()
-	ordinal := 1
-	for _, i := range life.Sessions {
-		if !r.log.Sessions[i].Resumed {
-			ordinal++
-		}
+	// Whether a session resumed another is known only after its beginning.
+	if n := len(life.Sessions); n > 0 && !r.log.Sessions[life.Sessions[n-1]].Resumed {
+		life.launched++
 	}
+	ordinal := life.launched + 1
 	r.session = len(r.log.Sessions)
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{

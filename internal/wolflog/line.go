@@ -100,22 +100,29 @@ func Parse(text string) Line {
 
 // plain takes colours off, also those of copies that have lost the escape.
 func plain(text string) string {
-	if !strings.Contains(text, "[") {
-		return text
-	}
 	var b strings.Builder
-	for i := 0; i < len(text); {
-		begin := i
-		if text[i] == 0x1b {
-			begin++
+	from := 0
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '[')
+		if i < 0 {
+			break
 		}
-		if n := colour(text[begin:], begin > i); n > 0 {
-			i = begin + n
+		begin := at + i
+		escaped := begin > 0 && text[begin-1] == 0x1b
+		n := colour(text[begin:], escaped)
+		if at = begin + max(n, 1); n == 0 {
 			continue
 		}
-		b.WriteByte(text[i])
-		i++
+		if escaped {
+			begin--
+		}
+		b.WriteString(text[from:begin])
+		from = at
 	}
+	if from == 0 {
+		return text
+	}
+	b.WriteString(text[from:])
 	return b.String()
 }
 

@@ -1,6 +1,7 @@
 package wolflog
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -24,27 +25,32 @@ const (
 	gone = `[redacted]`
 )
 
-// rules replace secrets, one after the other.
+// names are parts of which each of named has one.
+var names = []string{"key", "secret", "challenge", "cert", "salt", "pin", "pass", "token", "x-ss-", "otp", "aes"}
+
+// rules replace secrets, one after the other. A rule is tried only on a text
+// that has one of its hints, in whatever case: most lines have none.
 var rules = []struct {
-	re   *regexp.Regexp
-	with string
+	hints []string
+	re    *regexp.Regexp
+	with  string
 }{
 	// What has no end in its line goes on to the end of it.
-	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|$)`), gone},
-	{regexp.MustCompile(`(?i)\b((?:set-|set_)?cookie|(?:proxy-)?authorization)(\\*["']?[ \t]*[=:][ \t]*\\*["']?)[^"\\\r\n]+`), `${1}${2}` + gone},
-	{regexp.MustCompile(`(?i)\b(bearer|basic)([ \t]+)[A-Za-z0-9+/_.~=-]{8,}`), `${1}${2}` + gone},
-	{regexp.MustCompile(`(?i)((?:` + named + `)` + between + `)` + word), `${1}${2}` + gone},
-	{regexp.MustCompile(`(?i)((?:` + named + `)` + between + `)` + quoted), `${1}${2}${3}${4}` + gone},
+	{[]string{"-----begin "}, regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----(?s:.*?)(?:-----END [A-Z0-9 ]+-----|$)`), gone},
+	{[]string{"cookie", "authorization"}, regexp.MustCompile(`(?i)\b((?:set-|set_)?cookie|(?:proxy-)?authorization)(\\*["']?[ \t]*[=:][ \t]*\\*["']?)[^"\\\r\n]+`), `${1}${2}` + gone},
+	{[]string{"bearer", "basic"}, regexp.MustCompile(`(?i)\b(bearer|basic)([ \t]+)[A-Za-z0-9+/_.~=-]{8,}`), `${1}${2}` + gone},
+	{names, regexp.MustCompile(`(?i)((?:` + named + `)` + between + `)` + word), `${1}${2}` + gone},
+	{names, regexp.MustCompile(`(?i)((?:` + named + `)` + between + `)` + quoted), `${1}${2}${3}${4}` + gone},
 	// A word that also means something else: only where a value is given to it.
-	{regexp.MustCompile(`(?i)(\b(?:token|key|hash|iv)(?:=|\\*"[ \t]*:[ \t]*))` + word), `${1}${2}` + gone},
-	{regexp.MustCompile(`(?i)(<(?:` + named + `|pairingsecret)[^>]*>)[^<]+`), `${1}` + gone},
-	{regexp.MustCompile(`(?i)(/pin[^\s#]*#)[0-9A-Za-z]+`), `${1}` + gone},
-	{regexp.MustCompile(`(?i)(\bpin(?:[ \t]+code)?[ \t]+(?:is[ \t]+|of[ \t]+)?)["']?\d{4,8}\b`), `${1}` + gone},
-	{regexp.MustCompile(`([a-z][a-z0-9+.-]*://)[^/\s:@"']*:[^/\s@"']+@`), `${1}` + gone + `@`},
+	{[]string{"token", "key", "hash", "iv"}, regexp.MustCompile(`(?i)(\b(?:token|key|hash|iv)(?:=|\\*"[ \t]*:[ \t]*))` + word), `${1}${2}` + gone},
+	{append([]string{"pairingsecret"}, names...), regexp.MustCompile(`(?i)(<(?:` + named + `|pairingsecret)[^>]*>)[^<]+`), `${1}` + gone},
+	{[]string{"/pin"}, regexp.MustCompile(`(?i)(/pin[^\s#]*#)[0-9A-Za-z]+`), `${1}` + gone},
+	{[]string{"pin"}, regexp.MustCompile(`(?i)(\bpin(?:[ \t]+code)?[ \t]+(?:is[ \t]+|of[ \t]+)?)["']?\d{4,8}\b`), `${1}` + gone},
+	{[]string{"://"}, regexp.MustCompile(`([a-z][a-z0-9+.-]*://)[^/\s:@"']*:[^/\s@"']+@`), `${1}` + gone + `@`},
 	// Keys, challenges and certificates without a name before them.
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), gone},
-	{regexp.MustCompile(`\bMII[A-Za-z0-9+/=]{32,}`), gone},
-	{regexp.MustCompile(`(?i)[0-9a-f]{32,}|(?:[0-9a-f]{2}[: ]){15,}[0-9a-f]{2}`), gone},
+	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*`), gone},
+	{[]string{"mii"}, regexp.MustCompile(`\bMII[A-Za-z0-9+/=]{32,}`), gone},
+	{nil, regexp.MustCompile(`(?i)[0-9a-f]{32,}|(?:[0-9a-f]{2}[: ]){15,}[0-9a-f]{2}`), gone},
 }
 
 // Redact replaces keys, secrets of pairing, certificates, and what is made of
@@ -52,10 +58,55 @@ var rules = []struct {
 // of their certificates, the last four digits stay, so that clients can be told
 // apart.
 func Redact(text string) string {
-	for _, r := range rules {
-		text = r.re.ReplaceAllString(text, r.with)
+	var room [512]byte
+	lower := lowered(room[:0], text)
+	for i := range rules {
+		r := &rules[i]
+		if r.hints == nil && !manyHex(text) || r.hints != nil && !hasAny(lower, r.hints) {
+			continue
+		}
+		if after := r.re.ReplaceAllString(text, r.with); after != text {
+			text, lower = after, lowered(lower[:0], after)
+		}
 	}
 	return shortenHashes(text)
+}
+
+// lowered is a text with the capitals of ASCII made small.
+func lowered(into []byte, text string) []byte {
+	for i := range len(text) {
+		c := text[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		into = append(into, c)
+	}
+	return into
+}
+
+func hasAny(text []byte, hints []string) bool {
+	for _, hint := range hints {
+		if bytes.Contains(text, []byte(hint)) {
+			return true
+		}
+	}
+	return false
+}
+
+// manyHex tells that a text may have 32 hexadecimal digits in a row, or in pairs.
+func manyHex(text string) bool {
+	n := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+			if n++; n >= 32 {
+				return true
+			}
+		case c != ' ' && c != ':':
+			n = 0
+		}
+	}
+	return false
 }
 
 // Of a hash of 64 bits in decimal digits: how many it has but for one in

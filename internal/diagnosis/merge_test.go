@@ -2,15 +2,21 @@ package diagnosis
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/kennel-stream/kennel/internal/wolflog"
 )
@@ -161,4 +167,67 @@ func TestADirectoryOfLogs(t *testing.T) {
 			t.Errorf("session %d is on %s", i, s.Display)
 		}
 	}
+}
+
+// endless gives lines with a sign until its context ends, as a log that is
+// written faster than it is read, later than all others.
+type endless struct{ ctx context.Context }
+
+func (e endless) Read(p []byte) (int, error) {
+	if e.ctx.Err() != nil {
+		return 0, io.EOF
+	}
+	const line = "2026-10-02T06:40:11.752176Z ERROR smithay::backend::renderer::gles: [GL] GL_OUT_OF_MEMORY\n"
+	return copy(p, strings.Repeat(line, 1+len(p)/len(line))), nil
+}
+
+// TestMergeEnds with its context, and with the first source that fails; nothing
+// is left running.
+func TestMergeEnds(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	c := catalogue(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Read(ctx, Source{"a", endless{t.Context()}}, Source{"b", endless{t.Context()}})
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end of its context: %v", err)
+	}
+	failing := io.MultiReader(strings.NewReader(strings.Repeat("2025-10-02T06:40:11.752176Z ERROR a: [GL] GL_OUT_OF_MEMORY\n", 50_000)), iotest.ErrReader(errors.New("the disk is gone")))
+	_, err := c.Read(t.Context(), Source{"a", endless{t.Context()}}, Source{"b.log", failing})
+	if err == nil || !strings.Contains(err.Error(), "b.log: ") || !strings.Contains(err.Error(), "the disk is gone") {
+		t.Errorf("of a source that fails: %v", err)
+	}
+	if _, err = c.Read(t.Context(), Source{"a", strings.NewReader("x\n")}, Source{"b.log", iotest.ErrReader(errors.New("the disk is gone"))}); err == nil || !strings.Contains(err.Error(), "b.log: ") {
+		t.Errorf("of a source that fails at once: %v", err)
+	}
+}
+
+// FuzzMerge: whatever two sources hold, they are read to their ends, and all
+// their lines are counted.
+func FuzzMerge(f *testing.F) {
+	for _, name := range []string{"good.log", "bad.log"} {
+		raw, err := os.ReadFile(filepath.Join("testdata/seed", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, raw[len(raw)/2:])
+	}
+	f.Add([]byte("0:00:01.5 1 0x1 WARN x a.c:1:f: CUDA_ERROR_NOT_PERMITTED\n"), []byte("00:00:00.200 [ERROR] [wlr] [x.c:1] Failed to read from remote Wayland display\n"))
+	c := catalogue(f)
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		l, err := c.Read(t.Context(), Source{"a", bytes.NewReader(a)}, Source{"b", bytes.NewReader(b)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.Bytes != int64(len(a)+len(b)) {
+			t.Errorf("%d bytes of %d and %d", l.Bytes, len(a), len(b))
+		}
+		if _, err := json.Marshal(c.Diagnose(l)); err != nil {
+			t.Error(err)
+		}
+	})
 }

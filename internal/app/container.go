@@ -67,7 +67,10 @@ func (r *Containers) Start(ctx context.Context, spec Spec, place Place) (Running
 	if err != nil {
 		return nil, err
 	}
-	want.CgroupParent = r.cgroupParent(ctx, e, place.Group)
+	if err := r.suit(ctx, e, &want, place); err != nil {
+		_ = e.Close()
+		return nil, err
+	}
 	c := &container{
 		runner: r, spec: spec, place: place, want: want, engine: e, pidfd: -1, done: make(chan struct{}), gone: make(chan struct{}),
 	}

@@ -135,7 +135,9 @@ func (c *container) outlive() (result Result, over bool) {
 			return Result{}, false
 		case err == nil && d.State != "running":
 			return c.judge(d.ExitCode, true), true
-		case dead, engine.NotFound(err):
+		case engine.NotFound(err):
+			return c.removed(-1), true
+		case dead:
 			return c.withEngine(-1), true
 		}
 	}
@@ -148,6 +150,17 @@ func (c *container) withEngine(status int) Result {
 	defer c.mu.Unlock()
 	if !c.stopping {
 		r.Fault, r.Why = evidence.FaultEngineRestarted, "the container engine was stopped or restarted, and ended it"
+	}
+	return r
+}
+
+// removed is for an app whose container somebody else has stopped or removed.
+func (c *container) removed(status int) Result {
+	r := Result{Exit: c.exit(status)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stopping {
+		r.Fault, r.Why = evidence.FaultContainerStopped, "its container was stopped from outside"
 	}
 	return r
 }
@@ -197,10 +210,10 @@ func (c *container) judge(status int, lost bool) Result {
 		if mib := c.spec.Runner.Container.MemoryMiB; mib > 0 {
 			r.Why = fmt.Sprintf("it needed more than its %d MiB of memory", mib)
 		}
-	case (death.Signal != 0 || engine.NotFound(err)) && c.engineGoes(ctx):
+	case (death.Stopped || engine.NotFound(err)) && c.engineGoes(ctx):
 		return c.withEngine(status)
-	case death.Signal != 0 || engine.NotFound(err):
-		r.Fault, r.Why = evidence.FaultContainerStopped, "its container was stopped from outside"
+	case death.Stopped || engine.NotFound(err):
+		return c.removed(status)
 	case status == 126 || status == 127:
 		r.Fault = evidence.FaultAppNotFound
 	}

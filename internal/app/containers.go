@@ -40,7 +40,7 @@ type Containers struct {
 	mu       sync.Mutex          // covers what follows
 	sessions map[string]bool     // those that have had a container and may have one still
 	owed     map[string]struct{} // containers that are to be removed once the engine answers
-	driver   map[string]string   // of control groups, by the engine's socket
+	kinds    map[string]kind     // of engines, by their sockets
 }
 
 var _ Runner = (*Containers)(nil)
@@ -105,32 +105,52 @@ func (r *Containers) remember(session string) {
 	r.sessions[session] = true
 }
 
-// cgroupParent is the session's group where the engine can put a container into
-// it: one that leaves groups to systemd cannot.
-func (r *Containers) cgroupParent(ctx context.Context, e *engine.Engine, group *process.Group) string {
-	parent := group.Parent()
-	if parent == "" {
-		return ""
+// kind is what an engine is like.
+type kind struct {
+	// groups by paths are taken as --cgroup-parent; one that leaves groups to
+	// systemd takes none.
+	groups bool
+	podman bool
+}
+
+// kindOf asks an engine what it is like, once.
+func (r *Containers) kindOf(ctx context.Context, e *engine.Engine) (kind, error) {
+	r.mu.Lock()
+	k, known := r.kinds[e.Socket]
+	r.mu.Unlock()
+	if known {
+		return k, nil
+	}
+	driver, err := e.CgroupDriver(ctx)
+	if err != nil {
+		return k, evidence.Errorf(evidence.Unavailable, "%w", err).WithFault(evidence.FaultEngine)
+	}
+	k.groups = driver == "cgroupfs"
+	if k.podman, err = e.Podman(ctx); err != nil {
+		return k, evidence.Errorf(evidence.Unavailable, "%w", err).WithFault(evidence.FaultEngine)
 	}
 	r.mu.Lock()
-	driver, known := r.driver[e.Socket]
-	r.mu.Unlock()
-	if !known {
-		var err error
-		if driver, err = e.CgroupDriver(ctx); err != nil {
-			return ""
-		}
-		r.mu.Lock()
-		if r.driver == nil {
-			r.driver = map[string]string{}
-		}
-		r.driver[e.Socket] = driver
-		r.mu.Unlock()
+	defer r.mu.Unlock()
+	if r.kinds == nil {
+		r.kinds = map[string]kind{}
 	}
-	if driver != "cgroupfs" {
-		return ""
+	r.kinds[e.Socket] = k
+	return k, nil
+}
+
+// suit fits a container to the engine that is to have it.
+func (r *Containers) suit(ctx context.Context, e *engine.Engine, want *engine.Spec, place Place) error {
+	k, err := r.kindOf(ctx, e)
+	if err != nil {
+		return err
 	}
-	return parent
+	if k.groups {
+		want.CgroupParent = place.Group.Parent()
+	}
+	if k.podman {
+		return withoutOwnedMemory(want, place)
+	}
+	return nil
 }
 
 func (r *Containers) labelled(ctx context.Context, labels map[string]string) ([]engine.Container, error) {

@@ -135,6 +135,22 @@ func (r *Containers) engineSpec(spec Spec, place Place) (engine.Spec, error) {
 	return s, nil
 }
 
+// withoutOwnedMemory is for podman, whose file systems in memory belong to root:
+// the runtime directory in the container is one of the session's.
+func withoutOwnedMemory(s *engine.Spec, place Place) error {
+	dir := filepath.Join(place.RuntimeDir, s.Name)
+	err := os.Mkdir(dir, 0o700)
+	if err == nil && place.Credential != nil {
+		err = os.Chown(dir, int(place.Credential.UID), int(place.Credential.GID))
+	}
+	if err != nil {
+		return evidence.Errorf(evidence.Unavailable, "make the container's runtime directory: %w", err).WithFault(evidence.FaultRuntimeDir)
+	}
+	delete(s.Tmpfs, insideRuntime)
+	s.Binds = append([]engine.Bind{{Source: dir, Target: insideRuntime}}, s.Binds...)
+	return nil
+}
+
 // containerName is short, and unique by the random end of the session's id.
 func containerName(name, session string) string {
 	return name + "_" + session[max(0, len(session)-12):]

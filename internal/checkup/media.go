@@ -65,11 +65,7 @@ func checkMeter(ctx context.Context, spawner *process.Spawner, m media.Options) 
 	}
 	var devices []string
 	for _, d := range reading.Devices {
-		encoder := "NVENC"
-		if !d.HasEncoder {
-			encoder = "no NVENC"
-		}
-		devices = append(devices, fmt.Sprintf("%s (%s)", d.Name, encoder))
+		devices = append(devices, d.Name)
 	}
 	return ok("gpu meter", "driver %s: %s", reading.Driver, strings.Join(devices, ", "))
 }

@@ -15,8 +15,8 @@ type GPU struct {
 	// Total and Used are in bytes; what the driver keeps for itself is in neither.
 	Total Value `json:"memory_total"`
 	Used  Value `json:"memory_used"`
-	// EncoderSessions counts open NVENC sessions; unknown where the chip has no
-	// NVENC, which HasEncoder tells.
+	// EncoderSessions counts open NVENC sessions; unknown where the driver counts
+	// none, which HasEncoder tells. It does so also for chips without NVENC (H200).
 	EncoderSessions Value `json:"encoder_sessions"`
 	HasEncoder      bool  `json:"has_encoder"`
 	// Processes are those with a context; nil with ProcessesKnown false where

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -35,6 +36,8 @@ type Store struct {
 	// this process; read has several, which WAL lets run beside the writer.
 	write *sql.DB
 	read  *sql.DB
+
+	shrinking sync.Mutex // held while all readers are taken: two that took some each would wait for ever
 }
 
 // Open takes the directory for this process, creating it with mode 0700 where
@@ -103,6 +106,33 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	return s.openReaders(ctx)
+}
+
+// Shrink gives back the memory of every connection that is not in use: pages of
+// the database that SQLite would keep for the next call.
+func (s *Store) Shrink(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	s.shrinking.Lock()
+	defer s.shrinking.Unlock()
+	_, err := s.write.ExecContext(ctx, "PRAGMA shrink_memory")
+	var open []*sql.Conn
+	for range readers {
+		c, openErr := s.read.Conn(ctx)
+		if err = errors.Join(err, openErr); err != nil {
+			break
+		}
+		open = append(open, c)
+		_, shrinkErr := c.ExecContext(ctx, "PRAGMA shrink_memory")
+		err = errors.Join(err, shrinkErr)
+	}
+	for _, c := range open {
+		err = errors.Join(err, c.Close())
+	}
+	if err != nil {
+		return s.explain("give back the database's memory", err)
+	}
+	return nil
 }
 
 // openReaders opens all connections that there will be: files that a host opens

@@ -314,3 +314,31 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 		t.Errorf("writing: %v", err)
 	}
 }
+
+// TestShrink: memory is given back while others read and write.
+func TestShrink(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer mustClose(t, s)
+	var busy sync.WaitGroup
+	for i := range 4 {
+		busy.Go(func() {
+			for n := range 20 {
+				if err := s.BeginSession(t.Context(), Session{ID: fmt.Sprintf("%d-%d", i, n), Started: time.Now()}); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Sessions(t.Context(), 10); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if err := s.Shrink(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	busy.Wait()
+	if all, err := s.Sessions(t.Context(), 100); err != nil || len(all) != 80 {
+		t.Errorf("%d sessions, %v", len(all), err)
+	}
+}

@@ -53,7 +53,11 @@ func (l *Local) Status(context.Context) (Status, error) {
 }
 
 // Memory implements Backend.
-func (l *Local) Memory(context.Context) (Memory, error) {
+func (l *Local) Memory(ctx context.Context) (Memory, error) {
+	// What can be had back at once is not in use.
+	if err := l.Store.Shrink(ctx); err != nil {
+		return Memory{}, err
+	}
 	debug.FreeOSMemory()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)

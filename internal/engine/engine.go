@@ -182,6 +182,10 @@ type Details struct {
 	// PID is that of its first process, as the engine sees it; 0 where it is not
 	// running.
 	PID int
+	// Toolkit says that NVIDIA's container toolkit gives it a driver's libraries,
+	// DriverVolume that a volume does, as Wolf's manual way has it, and
+	// NVIDIADevices that it has a device of such a GPU.
+	Toolkit, DriverVolume, NVIDIADevices bool
 	// Trouble is what the engine says kept it from running, often "".
 	Trouble string
 }
@@ -204,10 +208,30 @@ func (e *Engine) Inspect(ctx context.Context, c Container) (Details, error) {
 	if found.Container.Config != nil {
 		d.TTY, d.Env = found.Container.Config.Tty, found.Container.Config.Env
 	}
+	d.lookNVIDIA(found.Container)
 	if d.State == "running" {
 		e.measure(ctx, &d)
 	}
 	return d, nil
+}
+
+// lookNVIDIA finds how a container comes to its GPU.
+func (d *Details) lookNVIDIA(c container.InspectResponse) {
+	for _, m := range c.Mounts {
+		d.DriverVolume = d.DriverVolume || m.Destination == "/usr/nvidia"
+		d.NVIDIADevices = d.NVIDIADevices || m.Destination == "/dev"
+	}
+	if c.HostConfig == nil {
+		return
+	}
+	d.Toolkit = c.HostConfig.Runtime == "nvidia"
+	for _, r := range c.HostConfig.DeviceRequests {
+		d.Toolkit = d.Toolkit || r.Driver == "nvidia" || r.Driver == "cdi" || slices.ContainsFunc(r.Capabilities, func(all []string) bool { return slices.Contains(all, "gpu") })
+	}
+	named := slices.ContainsFunc(c.HostConfig.Devices, func(m container.DeviceMapping) bool {
+		return strings.HasPrefix(m.PathInContainer, "/dev/nvidia")
+	})
+	d.NVIDIADevices = named || d.NVIDIADevices && c.HostConfig.Privileged
 }
 
 // mostAnswer bounds what is read of one answer.

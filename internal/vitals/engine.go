@@ -42,7 +42,7 @@ func lookEngine(ctx context.Context, m *Machine) []Finding {
 	if err != nil {
 		return append(all, unknown("wolf", "%v", err))
 	}
-	all = append(all, lookContainer(d), lookMemory(d))
+	all = append(all, lookContainer(d), lookMemory(d), lookLibraries(d))
 	return append(all, lookLog(ctx, e, d))
 }
 
@@ -71,6 +71,23 @@ func lookMemory(d engine.Details) Finding {
 		return finding("wolf memory", Fault, "%d of %d MiB: it is about to be ended", d.Memory>>20, d.Limit>>20).cured("restart Wolf now, when nobody plays; then see kennel doctor trend")
 	}
 	return ok("wolf memory", "%d MiB", d.Memory>>20)
+}
+
+// lookLibraries tells whether Wolf has the libraries of one NVIDIA driver, not of two.
+func lookLibraries(d engine.Details) Finding {
+	switch {
+	case d.Toolkit && d.DriverVolume:
+		return finding("wolf driver", Fault, "%s has NVIDIA's libraries twice: by the container toolkit, and by a volume at /usr/nvidia", d.Name).
+			cured("keep one: remove --gpus, or NVIDIA_DRIVER_VOLUME_NAME and the volume")
+	case d.Toolkit:
+		return ok("wolf driver", "by NVIDIA's container toolkit")
+	case d.DriverVolume:
+		return ok("wolf driver", "by a volume at /usr/nvidia")
+	case d.NVIDIADevices:
+		return finding("wolf driver", Warning, "%s has NVIDIA's devices and nobody's libraries", d.Name).
+			cured("give it --gpus all with the container toolkit, or a driver volume at /usr/nvidia")
+	}
+	return ok("wolf driver", "it uses no GPU of NVIDIA's")
 }
 
 // troubles are words of GPUs in trouble; the doctor tells more about each.

@@ -92,8 +92,6 @@ type Exit struct {
 	At         time.Time
 	// User and System are the CPU time of the process and its waited-for children.
 	User, System time.Duration
-	// MaxRSS is the peak resident memory in bytes.
-	MaxRSS int64
 }
 
 // String says in a few words how the process ended.
@@ -273,9 +271,6 @@ func (s *Spawner) wait(p *Process) {
 		e.User, e.System = state.UserTime(), state.SystemTime()
 		if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 			e.Signal, e.CoreDumped = ws.Signal(), ws.CoreDump()
-		}
-		if ru, ok := state.SysUsage().(*syscall.Rusage); ok {
-			e.MaxRSS = ru.Maxrss << 10
 		}
 	}
 	s.mu.Lock()

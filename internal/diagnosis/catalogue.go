@@ -49,7 +49,10 @@ type Fault struct {
 	Stage    evidence.Stage `json:"stage"`
 	Severity Severity       `json:"severity"`
 	// Benign is noise: it is in good logs as well and is never a cause.
-	Benign bool   `json:"benign"`
+	Benign bool `json:"benign"`
+	// Effect faults are as a rule only what others lead to: where no cause of one
+	// shows, it is hidden rather than absent.
+	Effect bool   `json:"effect,omitempty"`
 	Signs  []Sign `json:"signs"`
 	// Derived faults have no sign of their own: they follow from what is there
 	// and what is not.
@@ -139,6 +142,8 @@ func (f *Fault) prepare() error {
 		return problem("%q is not a stage", f.Stage)
 	case len(f.Signs) == 0 && !f.Derived:
 		return problem("it has no sign and is not derived")
+	case f.Effect && (f.Benign || len(f.DependsOn) == 0):
+		return problem("it is an effect, and names no fault in depends_on that it is an effect of")
 	}
 	for i := range f.Signs {
 		s := &f.Signs[i]
@@ -199,6 +204,9 @@ func (f Fault) Explain() string {
 	fmt.Fprintf(&b, "%s: %s\n%s, stage %s", f.ID, f.Name, f.Severity, f.Stage)
 	if f.Benign {
 		b.WriteString(", noise")
+	}
+	if f.Effect {
+		b.WriteString(", as a rule only an effect")
 	}
 	fmt.Fprintf(&b, "\n\n%s\n", f.Meaning)
 	for _, part := range [][2]string{

@@ -168,6 +168,22 @@ func TestTheCatalogueIsWhole(t *testing.T) {
 	}
 }
 
+// TestEffectsSaySo: what only follows from others is marked, says so, and names
+// what it follows from.
+func TestEffectsSaySo(t *testing.T) {
+	c := catalogue(t)
+	for _, id := range []string{"encoder-init", "internal-data", "sway-lost-display", "gtk-no-display", "container-fast-exit", "no-mouse-long", "broken-pipe"} {
+		if f, ok := c.Fault(id); !ok || !f.Effect || len(f.DependsOn) == 0 || !strings.Contains(f.Explain(), "only an effect") {
+			t.Errorf("%s is no effect: %+v", id, f)
+		}
+	}
+	for _, id := range []string{"gl-oom", "driver-mismatch", "wolf-killed"} {
+		if f, ok := c.Fault(id); !ok || f.Effect {
+			t.Errorf("%s is an effect: %+v", id, f)
+		}
+	}
+}
+
 func TestAUsersOwnFaults(t *testing.T) {
 	own := `[{"id": "mine", "name": "my fault", "stage": "app", "severity": "critical", "signs": [{"literal": "my own words"}], "meaning": "m", "cure": "c"}]`
 	c, err := Load([]byte(own))
@@ -185,6 +201,7 @@ func TestAUsersOwnFaults(t *testing.T) {
 		"JSON": "{", "short": strings.Replace(own, "my own words", "short", 1), "severity": strings.Replace(own, "critical", "awful", 1),
 		"stage": strings.Replace(own, `"app"`, `"moon"`, 1), "cause": strings.Replace(own, `"meaning"`, `"depends_on": ["none"], "meaning"`, 1),
 		"circle": strings.Replace(own, `"meaning"`, `"depends_on": ["mine"], "meaning"`, 1),
+		"effect": strings.Replace(own, `"meaning"`, `"effect": true, "meaning"`, 1),
 	} {
 		if _, err := Load([]byte(bad)); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -85,17 +85,16 @@ func (c *container) follow(since time.Time) <-chan struct{} {
 // await returns how the container ended. While the engine is lost the app goes
 // on: only its log pauses.
 func (c *container) await(logs <-chan struct{}) Result {
-	lost := false
 	for {
 		status, err := c.engine.Wait(c.life, c.id)
 		if err == nil {
 			c.drain(logs)
-			return c.judge(status, lost)
+			// An engine that was lost and came back has no part in a later end.
+			return c.judge(status, false)
 		}
 		if c.life.Err() != nil {
 			return Result{Exit: c.exit(-1)}
 		}
-		lost = true
 		since := time.Now()
 		c.note("warning", "the container engine is lost; the app goes on without it: "+err.Error())
 		if result, over := c.outlive(); over {

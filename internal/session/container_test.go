@@ -236,29 +236,50 @@ func TestContainersThatCannotStart(t *testing.T) {
 	d.Restart()
 }
 
-// TestSessionsOutliveTheirEngine: where containers do, and always those without one.
+// TestSessionsOutliveTheirEngine: where containers do, and always those without
+// one. What they end of later is not the engine's fault.
 func TestSessionsOutliveTheirEngine(t *testing.T) {
 	h, d, receipts := dock(t, "--live-restore")
-	s, plain := h.launch(request("a", boxed("kennel", "demo"))), h.launch(request("b", demo()))
+	const untilTold = `kennel demo & until test -s $HOME/status; do sleep 0.1; done; exit $(cat $HOME/status)`
+	s, plain := h.launch(request("a", boxed("sh", "-c", untilTold))), h.launch(request("b", demo()))
+	quits := h.launch(request("c", boxed("sh", "-c", untilTold)))
 	frames, others := h.play(s, stream), h.play(plain, stream)
 	next(t, frames)
 	next(t, others)
 	d.Kill()
-	h.await("the loss", 1, func(e evidence.Event) bool {
-		return e.Session == s.ID() && strings.Contains(e.Attrs["warning"], "goes on without it")
-	})
+	for _, one := range []*Session{s, quits} {
+		h.await("the loss", 1, func(e evidence.Event) bool {
+			return e.Session == one.ID() && strings.Contains(e.Attrs["warning"], "goes on without it")
+		})
+	}
 	drain(frames)
 	drain(others)
 	next(t, frames)
 	next(t, others)
 	d.Restart()
-	h.await("the return", 1, func(e evidence.Event) bool { return e.Session == s.ID() && e.Attrs["engine"] != "" })
+	for _, one := range []*Session{s, quits} {
+		h.await("the return", 1, func(e evidence.Event) bool { return e.Session == one.ID() && e.Attrs["engine"] != "" })
+	}
 	drain(frames)
 	next(t, frames)
-	for _, one := range []*Session{s, plain} {
-		if r := h.endWithReceipt(one, receipts); r.Fault() != "" {
+	for one, want := range map[*Session]struct {
+		status string
+		fault  evidence.FaultID
+		end    evidence.End
+	}{s: {"3", evidence.FaultAppCrashed, evidence.EndAppCrashed}, quits: {"0", evidence.FaultAppExited, evidence.EndAppExited}} {
+		if err := os.WriteFile(filepath.Join(one.home, "status"), []byte(want.status), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if e := h.await("the end", 1, exits(one)); e.Fault != want.fault || e.Attrs["how"] != "exit status "+want.status {
+			t.Errorf("after the engine's return: %s %v", e.Fault, e.Attrs)
+		}
+		h.finished(one, want.end)
+		if r := receive(t, receipts); r.Fault() != "" {
 			t.Errorf("receipt %+v", r)
 		}
+	}
+	if r := h.endWithReceipt(plain, receipts); r.Fault() != "" {
+		t.Errorf("receipt %+v", r)
 	}
 	h.noContainer(d)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -217,6 +218,21 @@ func (c *collector) warnings() []evidence.FaultID {
 		}
 	}
 	return all
+}
+
+// canaryLeft tells of what a canary did not give back. It is in no history, so
+// that the host itself says so, and its health until the next canary: what one
+// leaks every minute is what the host dies of.
+func (h *House) canaryLeft(r Receipt) {
+	if len(r.Residue) == 0 {
+		return
+	}
+	h.health.mu.Lock()
+	if now := &h.health.now; !slices.Contains(now.Warnings, evidence.FaultResidue) {
+		now.Warnings = append(slices.Clip(now.Warnings), evidence.FaultResidue)
+	}
+	h.health.mu.Unlock()
+	h.fault(evidence.FaultResidue, canaryClient, "canary", r.Session, "residue", strings.Join(r.Residue, "; "))
 }
 
 // sick is the refusal of a launch on a host whose canaries fail, nil where it

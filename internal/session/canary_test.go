@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -111,5 +113,50 @@ func TestCanaryWarnsOfSilence(t *testing.T) {
 	got := h.Canary(t.Context())
 	if !got.OK || len(got.Warnings) != 1 || got.Warnings[0] != evidence.FaultSoundMissing {
 		t.Errorf("health = %+v", got)
+	}
+}
+
+// TestWhatACanaryLeaks is told by the host itself, counted, and shown in its
+// health: files of kennel serve, and processes alike.
+func TestWhatACanaryLeaks(t *testing.T) {
+	h, receipts := withReceipts(t)
+	h.endWithReceipt(h.launch(request("a", demo())), receipts)
+	var sleeper *exec.Cmd
+	h.plant = func(s *Session) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+		sleeper = exec.Command("sleep", "1000")
+		sleeper.Env, sleeper.SysProcAttr = s.markers(), &syscall.SysProcAttr{Setsid: true}
+		if err := sleeper.Start(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := h.Canary(t.Context()); !got.OK {
+		t.Fatalf("health = %+v", got)
+	}
+	told := h.await("what the canary left", 1, func(e evidence.Event) bool { return e.Fault == evidence.FaultResidue })
+	_ = sleeper.Process.Kill()
+	_ = sleeper.Wait()
+	for _, want := range []string{"pipe", "(sleep)"} {
+		if !strings.Contains(told.Attrs["residue"], want) || told.Session != "" || told.Attrs["canary"] == "" {
+			t.Errorf("told %+v, want %s", told, want)
+		}
+	}
+	if _, leaked := h.Ends(); leaked != 1 {
+		t.Errorf("%d leaks are counted", leaked)
+	}
+	if got := h.Health(); !got.OK || !slices.Contains(got.Warnings, evidence.FaultResidue) {
+		t.Errorf("health = %+v", got)
+	}
+	if len(receipts) > 0 {
+		t.Errorf("a canary's receipt went into the history: %+v", <-receipts)
+	}
+	h.plant = nil
+	if got := h.Canary(t.Context()); len(got.Warnings) != 0 {
+		t.Errorf("health after a canary that gave all back: %+v", got)
 	}
 }

@@ -190,10 +190,11 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		r.Serve, r.ServeStarted = own(), h.started
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked
+		h.countReceipt(r)
 		if s.request.Client == canaryClient {
+			h.canaryLeft(r)
 			return
 		}
-		h.countReceipt(r)
 		if h.o.Receipt != nil {
 			h.o.Receipt(r)
 		}

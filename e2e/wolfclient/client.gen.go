@@ -40,6 +40,30 @@ func (e WolfApiPartialClientSettingsControllersOverride) Valid() bool {
 	}
 }
 
+// Defines values for WolfApiPartialClientSettingsMotionControllerOverride.
+const (
+	WolfApiPartialClientSettingsMotionControllerOverrideAUTO     WolfApiPartialClientSettingsMotionControllerOverride = "AUTO"
+	WolfApiPartialClientSettingsMotionControllerOverrideNINTENDO WolfApiPartialClientSettingsMotionControllerOverride = "NINTENDO"
+	WolfApiPartialClientSettingsMotionControllerOverridePS       WolfApiPartialClientSettingsMotionControllerOverride = "PS"
+	WolfApiPartialClientSettingsMotionControllerOverrideXBOX     WolfApiPartialClientSettingsMotionControllerOverride = "XBOX"
+)
+
+// Valid indicates whether the value is a known member of the WolfApiPartialClientSettingsMotionControllerOverride enum.
+func (e WolfApiPartialClientSettingsMotionControllerOverride) Valid() bool {
+	switch e {
+	case WolfApiPartialClientSettingsMotionControllerOverrideAUTO:
+		return true
+	case WolfApiPartialClientSettingsMotionControllerOverrideNINTENDO:
+		return true
+	case WolfApiPartialClientSettingsMotionControllerOverridePS:
+		return true
+	case WolfApiPartialClientSettingsMotionControllerOverrideXBOX:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WolfConfigAppCMDTaggedType.
 const (
 	Process WolfConfigAppCMDTaggedType = "process"
@@ -88,6 +112,30 @@ func (e WolfConfigClientSettingsControllersOverride) Valid() bool {
 	case WolfConfigClientSettingsControllersOverridePS:
 		return true
 	case WolfConfigClientSettingsControllersOverrideXBOX:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WolfConfigClientSettingsMotionControllerOverride.
+const (
+	WolfConfigClientSettingsMotionControllerOverrideAUTO     WolfConfigClientSettingsMotionControllerOverride = "AUTO"
+	WolfConfigClientSettingsMotionControllerOverrideNINTENDO WolfConfigClientSettingsMotionControllerOverride = "NINTENDO"
+	WolfConfigClientSettingsMotionControllerOverridePS       WolfConfigClientSettingsMotionControllerOverride = "PS"
+	WolfConfigClientSettingsMotionControllerOverrideXBOX     WolfConfigClientSettingsMotionControllerOverride = "XBOX"
+)
+
+// Valid indicates whether the value is a known member of the WolfConfigClientSettingsMotionControllerOverride enum.
+func (e WolfConfigClientSettingsMotionControllerOverride) Valid() bool {
+	switch e {
+	case WolfConfigClientSettingsMotionControllerOverrideAUTO:
+		return true
+	case WolfConfigClientSettingsMotionControllerOverrideNINTENDO:
+		return true
+	case WolfConfigClientSettingsMotionControllerOverridePS:
+		return true
+	case WolfConfigClientSettingsMotionControllerOverrideXBOX:
 		return true
 	default:
 		return false
@@ -320,16 +368,20 @@ type WolfApiPairedClientsResponse struct {
 
 // WolfApiPartialClientSettings defines model for wolf__api__PartialClientSettings.
 type WolfApiPartialClientSettings struct {
-	ControllersOverride *[]WolfApiPartialClientSettingsControllersOverride `json:"controllers_override,omitempty"`
-	HScrollAcceleration *float32                                           `json:"h_scroll_acceleration,omitempty"`
-	MouseAcceleration   *float32                                           `json:"mouse_acceleration,omitempty"`
-	RunGid              *int                                               `json:"run_gid,omitempty"`
-	RunUid              *int                                               `json:"run_uid,omitempty"`
-	VScrollAcceleration *float32                                           `json:"v_scroll_acceleration,omitempty"`
+	ControllersOverride      *[]WolfApiPartialClientSettingsControllersOverride    `json:"controllers_override,omitempty"`
+	HScrollAcceleration      *float32                                              `json:"h_scroll_acceleration,omitempty"`
+	MotionControllerOverride *WolfApiPartialClientSettingsMotionControllerOverride `json:"motion_controller_override,omitempty"`
+	MouseAcceleration        *float32                                              `json:"mouse_acceleration,omitempty"`
+	RunGid                   *int                                                  `json:"run_gid,omitempty"`
+	RunUid                   *int                                                  `json:"run_uid,omitempty"`
+	VScrollAcceleration      *float32                                              `json:"v_scroll_acceleration,omitempty"`
 }
 
 // WolfApiPartialClientSettingsControllersOverride defines model for WolfApiPartialClientSettings.ControllersOverride.
 type WolfApiPartialClientSettingsControllersOverride string
+
+// WolfApiPartialClientSettingsMotionControllerOverride defines model for WolfApiPartialClientSettings.MotionControllerOverride.
+type WolfApiPartialClientSettingsMotionControllerOverride string
 
 // WolfApiPendingPairClient defines model for wolf__api__PendingPairClient.
 type WolfApiPendingPairClient struct {
@@ -439,16 +491,20 @@ type WolfConfigAppDockerTaggedType string
 
 // WolfConfigClientSettings defines model for wolf__config__ClientSettings.
 type WolfConfigClientSettings struct {
-	ControllersOverride []WolfConfigClientSettingsControllersOverride `json:"controllers_override"`
-	HScrollAcceleration float32                                       `json:"h_scroll_acceleration"`
-	MouseAcceleration   float32                                       `json:"mouse_acceleration"`
-	RunGid              int                                           `json:"run_gid"`
-	RunUid              int                                           `json:"run_uid"`
-	VScrollAcceleration float32                                       `json:"v_scroll_acceleration"`
+	ControllersOverride      []WolfConfigClientSettingsControllersOverride    `json:"controllers_override"`
+	HScrollAcceleration      float32                                          `json:"h_scroll_acceleration"`
+	MotionControllerOverride WolfConfigClientSettingsMotionControllerOverride `json:"motion_controller_override"`
+	MouseAcceleration        float32                                          `json:"mouse_acceleration"`
+	RunGid                   int                                              `json:"run_gid"`
+	RunUid                   int                                              `json:"run_uid"`
+	VScrollAcceleration      float32                                          `json:"v_scroll_acceleration"`
 }
 
 // WolfConfigClientSettingsControllersOverride defines model for WolfConfigClientSettings.ControllersOverride.
 type WolfConfigClientSettingsControllersOverride string
+
+// WolfConfigClientSettingsMotionControllerOverride defines model for WolfConfigClientSettings.MotionControllerOverride.
+type WolfConfigClientSettingsMotionControllerOverride string
 
 // WolfCoreAudioAudioMode defines model for wolf__core__audio__AudioMode.
 type WolfCoreAudioAudioMode struct {
@@ -494,6 +550,18 @@ type WolfCoreEventsJoinLobbyEvent struct {
 type WolfCoreEventsLeaveLobbyEvent struct {
 	LobbyId            string `json:"lobby_id"`
 	MoonlightSessionId string `json:"moonlight_session_id"`
+}
+
+// WolfCoreEventsPauseLobbyEvent defines model for wolf__core__events__PauseLobbyEvent.
+type WolfCoreEventsPauseLobbyEvent struct {
+	LobbyId string `json:"lobby_id"`
+	Pin     *[]int `json:"pin,omitempty"`
+}
+
+// WolfCoreEventsResumeLobbyEvent defines model for wolf__core__events__ResumeLobbyEvent.
+type WolfCoreEventsResumeLobbyEvent struct {
+	LobbyId string `json:"lobby_id"`
+	Pin     *[]int `json:"pin,omitempty"`
 }
 
 // WolfCoreEventsStopLobbyEvent defines model for wolf__core__events__StopLobbyEvent.
@@ -566,6 +634,12 @@ type PostApiV1LobbiesJoinJSONRequestBody = WolfCoreEventsJoinLobbyEvent
 
 // PostApiV1LobbiesLeaveJSONRequestBody defines body for PostApiV1LobbiesLeave for application/json ContentType.
 type PostApiV1LobbiesLeaveJSONRequestBody = WolfCoreEventsLeaveLobbyEvent
+
+// PostApiV1LobbiesPauseJSONRequestBody defines body for PostApiV1LobbiesPause for application/json ContentType.
+type PostApiV1LobbiesPauseJSONRequestBody = WolfCoreEventsPauseLobbyEvent
+
+// PostApiV1LobbiesResumeJSONRequestBody defines body for PostApiV1LobbiesResume for application/json ContentType.
+type PostApiV1LobbiesResumeJSONRequestBody = WolfCoreEventsResumeLobbyEvent
 
 // PostApiV1LobbiesStopJSONRequestBody defines body for PostApiV1LobbiesStop for application/json ContentType.
 type PostApiV1LobbiesStopJSONRequestBody = WolfCoreEventsStopLobbyEvent
@@ -1077,6 +1151,42 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/lobbies/leave (the `PostApiV1LobbiesLeave` operationId).
 	PostApiV1LobbiesLeave(ctx context.Context, body PostApiV1LobbiesLeaveJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PostApiV1LobbiesPauseWithBody Pause a lobby
+	//
+	// Not supported.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+	PostApiV1LobbiesPauseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostApiV1LobbiesPause Pause a lobby
+	//
+	// Not supported.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+	PostApiV1LobbiesPause(ctx context.Context, body PostApiV1LobbiesPauseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostApiV1LobbiesResumeWithBody Resume a lobby
+	//
+	// Not supported.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+	PostApiV1LobbiesResumeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostApiV1LobbiesResume Resume a lobby
+	//
+	// Not supported.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+	PostApiV1LobbiesResume(ctx context.Context, body PostApiV1LobbiesResumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PostApiV1LobbiesStopWithBody Stop a lobby
 	//
 	// Not supported.
@@ -1164,16 +1274,12 @@ type ClientInterface interface {
 
 	// PostApiV1RunnersStartWithBody Start another app in a session
 	//
-	// Not supported.
-	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/runners/start (the `PostApiV1RunnersStart` operationId).
 	PostApiV1RunnersStartWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostApiV1RunnersStart Start another app in a session
-	//
-	// Not supported.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1632,6 +1738,82 @@ func (c *Client) PostApiV1LobbiesLeave(ctx context.Context, body PostApiV1Lobbie
 	return c.Client.Do(req)
 }
 
+// PostApiV1LobbiesPauseWithBody Pause a lobby
+//
+// Not supported.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+func (c *Client) PostApiV1LobbiesPauseWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostApiV1LobbiesPauseRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostApiV1LobbiesPause Pause a lobby
+//
+// Not supported.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+func (c *Client) PostApiV1LobbiesPause(ctx context.Context, body PostApiV1LobbiesPauseJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostApiV1LobbiesPauseRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostApiV1LobbiesResumeWithBody Resume a lobby
+//
+// Not supported.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+func (c *Client) PostApiV1LobbiesResumeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostApiV1LobbiesResumeRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostApiV1LobbiesResume Resume a lobby
+//
+// Not supported.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+func (c *Client) PostApiV1LobbiesResume(ctx context.Context, body PostApiV1LobbiesResumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostApiV1LobbiesResumeRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PostApiV1LobbiesStopWithBody Stop a lobby
 //
 // Not supported.
@@ -1829,8 +2011,6 @@ func (c *Client) PostApiV1ProfilesRemove(ctx context.Context, body PostApiV1Prof
 
 // PostApiV1RunnersStartWithBody Start another app in a session
 //
-// Not supported.
-//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/runners/start (the `PostApiV1RunnersStart` operationId).
@@ -1847,8 +2027,6 @@ func (c *Client) PostApiV1RunnersStartWithBody(ctx context.Context, contentType 
 }
 
 // PostApiV1RunnersStart Start another app in a session
-//
-// Not supported.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2507,6 +2685,86 @@ func NewPostApiV1LobbiesLeaveRequestWithBody(server string, contentType string, 
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/lobbies/leave")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPostApiV1LobbiesPauseRequest calls the generic PostApiV1LobbiesPause builder with application/json body
+func NewPostApiV1LobbiesPauseRequest(server string, body PostApiV1LobbiesPauseJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostApiV1LobbiesPauseRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPostApiV1LobbiesPauseRequestWithBody constructs an http.Request for the PostApiV1LobbiesPause method, with any body, and a specified content type
+func NewPostApiV1LobbiesPauseRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/lobbies/pause")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPostApiV1LobbiesResumeRequest calls the generic PostApiV1LobbiesResume builder with application/json body
+func NewPostApiV1LobbiesResumeRequest(server string, body PostApiV1LobbiesResumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostApiV1LobbiesResumeRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPostApiV1LobbiesResumeRequestWithBody constructs an http.Request for the PostApiV1LobbiesResume method, with any body, and a specified content type
+func NewPostApiV1LobbiesResumeRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/lobbies/resume")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3310,6 +3568,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/lobbies/leave (the `PostApiV1LobbiesLeave` operationId).
 	PostApiV1LobbiesLeaveWithResponse(ctx context.Context, body PostApiV1LobbiesLeaveJSONRequestBody, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesLeaveResponse, error)
 
+	// PostApiV1LobbiesPauseWithBodyWithResponse Pause a lobby
+	//
+	// Not supported.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+	PostApiV1LobbiesPauseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesPauseResponse, error)
+
+	// PostApiV1LobbiesPauseWithResponse Pause a lobby
+	//
+	// Not supported.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+	PostApiV1LobbiesPauseWithResponse(ctx context.Context, body PostApiV1LobbiesPauseJSONRequestBody, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesPauseResponse, error)
+
+	// PostApiV1LobbiesResumeWithBodyWithResponse Resume a lobby
+	//
+	// Not supported.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+	PostApiV1LobbiesResumeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesResumeResponse, error)
+
+	// PostApiV1LobbiesResumeWithResponse Resume a lobby
+	//
+	// Not supported.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+	PostApiV1LobbiesResumeWithResponse(ctx context.Context, body PostApiV1LobbiesResumeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesResumeResponse, error)
+
 	// PostApiV1LobbiesStopWithBodyWithResponse Stop a lobby
 	//
 	// Not supported.
@@ -3403,16 +3697,12 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1RunnersStartWithBodyWithResponse Start another app in a session
 	//
-	// Not supported.
-	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/runners/start (the `PostApiV1RunnersStart` operationId).
 	PostApiV1RunnersStartWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostApiV1RunnersStartResponse, error)
 
 	// PostApiV1RunnersStartWithResponse Start another app in a session
-	//
-	// Not supported.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4079,6 +4369,102 @@ func (r PostApiV1LobbiesLeaveResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PostApiV1LobbiesLeaveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostApiV1LobbiesPauseResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WolfApiGenericSuccessResponse
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WolfApiGenericErrorResponse
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostApiV1LobbiesPauseResponse) GetJSON200() *WolfApiGenericSuccessResponse {
+	return r.JSON200
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r PostApiV1LobbiesPauseResponse) GetJSON500() *WolfApiGenericErrorResponse {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PostApiV1LobbiesPauseResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostApiV1LobbiesPauseResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostApiV1LobbiesPauseResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostApiV1LobbiesPauseResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type PostApiV1LobbiesResumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WolfApiGenericSuccessResponse
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *WolfApiGenericErrorResponse
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostApiV1LobbiesResumeResponse) GetJSON200() *WolfApiGenericSuccessResponse {
+	return r.JSON200
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r PostApiV1LobbiesResumeResponse) GetJSON500() *WolfApiGenericErrorResponse {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r PostApiV1LobbiesResumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostApiV1LobbiesResumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostApiV1LobbiesResumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostApiV1LobbiesResumeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5083,6 +5469,66 @@ func (c *ClientWithResponses) PostApiV1LobbiesLeaveWithResponse(ctx context.Cont
 	return ParsePostApiV1LobbiesLeaveResponse(rsp)
 }
 
+// PostApiV1LobbiesPauseWithBodyWithResponse Pause a lobby
+//
+// Not supported.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+func (c *ClientWithResponses) PostApiV1LobbiesPauseWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesPauseResponse, error) {
+	rsp, err := c.PostApiV1LobbiesPauseWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostApiV1LobbiesPauseResponse(rsp)
+}
+
+// PostApiV1LobbiesPauseWithResponse Pause a lobby
+//
+// Not supported.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/lobbies/pause (the `PostApiV1LobbiesPause` operationId).
+func (c *ClientWithResponses) PostApiV1LobbiesPauseWithResponse(ctx context.Context, body PostApiV1LobbiesPauseJSONRequestBody, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesPauseResponse, error) {
+	rsp, err := c.PostApiV1LobbiesPause(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostApiV1LobbiesPauseResponse(rsp)
+}
+
+// PostApiV1LobbiesResumeWithBodyWithResponse Resume a lobby
+//
+// Not supported.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+func (c *ClientWithResponses) PostApiV1LobbiesResumeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesResumeResponse, error) {
+	rsp, err := c.PostApiV1LobbiesResumeWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostApiV1LobbiesResumeResponse(rsp)
+}
+
+// PostApiV1LobbiesResumeWithResponse Resume a lobby
+//
+// Not supported.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/lobbies/resume (the `PostApiV1LobbiesResume` operationId).
+func (c *ClientWithResponses) PostApiV1LobbiesResumeWithResponse(ctx context.Context, body PostApiV1LobbiesResumeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostApiV1LobbiesResumeResponse, error) {
+	rsp, err := c.PostApiV1LobbiesResume(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostApiV1LobbiesResumeResponse(rsp)
+}
+
 // PostApiV1LobbiesStopWithBodyWithResponse Stop a lobby
 //
 // Not supported.
@@ -5242,8 +5688,6 @@ func (c *ClientWithResponses) PostApiV1ProfilesRemoveWithResponse(ctx context.Co
 
 // PostApiV1RunnersStartWithBodyWithResponse Start another app in a session
 //
-// Not supported.
-//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/runners/start (the `PostApiV1RunnersStart` operationId).
@@ -5256,8 +5700,6 @@ func (c *ClientWithResponses) PostApiV1RunnersStartWithBodyWithResponse(ctx cont
 }
 
 // PostApiV1RunnersStartWithResponse Start another app in a session
-//
-// Not supported.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5809,6 +6251,72 @@ func ParsePostApiV1LobbiesLeaveResponse(rsp *http.Response) (*PostApiV1LobbiesLe
 	}
 
 	response := &PostApiV1LobbiesLeaveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WolfApiGenericSuccessResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WolfApiGenericErrorResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostApiV1LobbiesPauseResponse parses an HTTP response from a PostApiV1LobbiesPauseWithResponse call
+func ParsePostApiV1LobbiesPauseResponse(rsp *http.Response) (*PostApiV1LobbiesPauseResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostApiV1LobbiesPauseResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WolfApiGenericSuccessResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest WolfApiGenericErrorResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParsePostApiV1LobbiesResumeResponse parses an HTTP response from a PostApiV1LobbiesResumeWithResponse call
+func ParsePostApiV1LobbiesResumeResponse(rsp *http.Response) (*PostApiV1LobbiesResumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostApiV1LobbiesResumeResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

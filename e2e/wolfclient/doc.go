@@ -2,8 +2,11 @@
 // description of that API, by no hand of ours: what it can drive, tools that
 // were made for Wolf can.
 //
-// The description is what Kennel answers at openapi-schema. A test of
-// internal/wolfapi compares that with the one of a real Wolf.
+// schema.json is what Kennel answers at openapi-schema. Tests of
+// internal/wolfapi hold it to the facts of the description that Wolf publishes:
+// every call, every field, its type and whether it is needed, with the
+// differences by name. A client made from Wolf's own description has the same
+// calls and types.
 package wolfclient
 
 //go:generate go tool -modfile=../../tools/go.mod oapi-codegen -config generate.yaml schema.json

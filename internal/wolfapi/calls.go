@@ -97,6 +97,8 @@ func calls() []call {
 		post("lobbies/create", "Create a lobby", "Not supported.", (*api).createLobby),
 		post("lobbies/join", "Join a lobby", "Not supported.", (*api).joinLobby),
 		post("lobbies/leave", "Leave a lobby", "Not supported.", (*api).leaveLobby),
+		post("lobbies/pause", "Pause a lobby", "Not supported.", (*api).pauseLobby),
+		post("lobbies/resume", "Resume a lobby", "Not supported.", (*api).resumeLobby),
 		post("lobbies/stop", "Stop a lobby", "Not supported.", (*api).stopLobby),
 		post("docker/images/pull", "Fetch a container's image", "Not supported.", (*api).pull),
 		{method: http.MethodGet, path: base + "docker/images/inspect", summary: "Look at a container's image", note: "Not supported.", raw: (*api).inspect},

@@ -70,7 +70,10 @@ func TestClients(t *testing.T) {
 	w := serve(t, d)
 	var list ClientList
 	w.call("clients", "", &list)
-	neutral := Settings{RunUID: 61000, RunGID: 61000, ControllersOverride: []Controller{}, MouseAcceleration: 1, VScrollAcceleration: 1, HScrollAcceleration: 1}
+	neutral := Settings{
+		RunUID: 61000, RunGID: 61000, ControllersOverride: []Controller{}, MouseAcceleration: 1, VScrollAcceleration: 1, HScrollAcceleration: 1,
+		MotionControllerOverride: "AUTO",
+	}
 	if diff := cmp.Diff(ClientList{true, []Client{{"1", anna, neutral}, {"2", bert, neutral}}}, list); diff != "" {
 		t.Error(diff)
 	}
@@ -87,6 +90,7 @@ func TestClients(t *testing.T) {
 	}
 	w.ok("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":null}`)
 	w.no("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":{"mouse_acceleration":2.0}}`, 400, "keeps no settings")
+	w.no("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":{"motion_controller_override":"PS"}}`, 400, "keeps no settings")
 	w.no("clients/settings", `{"client_id":"1","app_state_folder":"elsewhere"}`, 400, "keeps no settings")
 	w.no("clients/settings", `{"client_id":"7"}`, 404, "no client")
 	w.no("unpair/client", `{"client_id":"7"}`, 404, "no client")
@@ -155,7 +159,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	w.no("profiles/remove", `{"id":"1"}`, 500, "one profile")
 	w.no("sessions/start", `{"session_id":"1"}`, 500, "by RTSP alone")
 	w.no("sessions/input", `{"session_id":"1","input_packet_hex":"00"}`, 500, "takes input")
-	for _, path := range []string{"create", "join", "leave", "stop"} {
+	for _, path := range []string{"create", "join", "leave", "pause", "resume", "stop"} {
 		w.no("lobbies/"+path, `{}`, 500, "no lobbies")
 	}
 	w.no("docker/images/pull", `{"image_name":"x"}`, 500, "docker pull")

@@ -23,7 +23,10 @@ func (a *api) clients(ctx context.Context) (ClientList, error) {
 func (a *api) everybodys() Settings { return settingsFor(a.backend.UserIDs()) }
 
 func settingsFor(uid, gid int) Settings {
-	return Settings{RunUID: uid, RunGID: gid, ControllersOverride: []Controller{}, MouseAcceleration: 1, VScrollAcceleration: 1, HScrollAcceleration: 1}
+	return Settings{
+		RunUID: uid, RunGID: gid, ControllersOverride: []Controller{}, MotionControllerOverride: "AUTO",
+		MouseAcceleration: 1, VScrollAcceleration: 1, HScrollAcceleration: 1,
+	}
 }
 
 // client finds a paired client by its id in Wolf.

@@ -76,7 +76,7 @@ func TestEventsInWolfsWords(t *testing.T) {
 	} {
 		w.feed.Record(e)
 	}
-	const settings = `{"run_uid":61000,"run_gid":61000,"controllers_override":[],"mouse_acceleration":1,"v_scroll_acceleration":1,"h_scroll_acceleration":1}`
+	const settings = `{"run_uid":61000,"run_gid":61000,"controllers_override":[],"mouse_acceleration":1,"v_scroll_acceleration":1,"h_scroll_acceleration":1,"motion_controller_override":"AUTO"}`
 	const none = `[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]`
 	for _, want := range []string{
 		`PairSignal data: {"client_ip":"192.0.2.7","host_ip":""}`,

@@ -79,6 +79,8 @@ var schemaNames = map[reflect.Type]string{
 	reflect.TypeFor[AudioSettings]():   "wolf__core__events__AudioSettings",
 	reflect.TypeFor[LobbyJoin]():       "wolf__core__events__JoinLobbyEvent",
 	reflect.TypeFor[LobbyLeave]():      "wolf__core__events__LeaveLobbyEvent",
+	reflect.TypeFor[LobbyPause]():      "wolf__core__events__PauseLobbyEvent",
+	reflect.TypeFor[LobbyResume]():     "wolf__core__events__ResumeLobbyEvent",
 	reflect.TypeFor[LobbyStop]():       "wolf__core__events__StopLobbyEvent",
 	reflect.TypeFor[VideoSession]():    "wolf__core__events__VideoSession",
 	reflect.TypeFor[VideoSettings]():   "wolf__core__events__VideoSettings",

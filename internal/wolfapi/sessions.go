@@ -169,6 +169,14 @@ func (a *api) leaveLobby(context.Context, LobbyLeave) (Success, error) {
 	return Success{}, unsupported(noLobbies)
 }
 
+func (a *api) pauseLobby(context.Context, LobbyPause) (Success, error) {
+	return Success{}, unsupported(noLobbies)
+}
+
+func (a *api) resumeLobby(context.Context, LobbyResume) (Success, error) {
+	return Success{}, unsupported(noLobbies)
+}
+
 func (a *api) stopLobby(context.Context, LobbyStop) (Success, error) {
 	return Success{}, unsupported(noLobbies)
 }

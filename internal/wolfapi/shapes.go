@@ -165,6 +165,8 @@ type Settings struct {
 	MouseAcceleration   float64      `json:"mouse_acceleration"`
 	VScrollAcceleration float64      `json:"v_scroll_acceleration"`
 	HScrollAcceleration float64      `json:"h_scroll_acceleration"`
+	// MotionControllerOverride is newer than Wolf's published description.
+	MotionControllerOverride Controller `json:"motion_controller_override"`
 }
 
 // PartialSettings are those of a client that are to be changed.
@@ -175,6 +177,8 @@ type PartialSettings struct {
 	MouseAcceleration   *float64      `json:"mouse_acceleration,omitempty"`
 	VScrollAcceleration *float64      `json:"v_scroll_acceleration,omitempty"`
 	HScrollAcceleration *float64      `json:"h_scroll_acceleration,omitempty"`
+	// MotionControllerOverride is newer than Wolf's published description.
+	MotionControllerOverride *Controller `json:"motion_controller_override,omitempty"`
 }
 
 // Client is a paired client.

@@ -182,6 +182,18 @@ type LobbyLeave struct {
 	MoonlightSessionID Key `json:"moonlight_session_id"`
 }
 
+// LobbyPause names a lobby.
+type LobbyPause struct {
+	LobbyID Key    `json:"lobby_id"`
+	PIN     *[]int `json:"pin,omitempty"`
+}
+
+// LobbyResume names a lobby.
+type LobbyResume struct {
+	LobbyID Key    `json:"lobby_id"`
+	PIN     *[]int `json:"pin,omitempty"`
+}
+
 // LobbyStop names a lobby.
 type LobbyStop struct {
 	LobbyID Key    `json:"lobby_id"`

@@ -47,6 +47,7 @@ type container struct {
 
 	mu       sync.Mutex // covers what follows
 	id       string     // "" before it is created
+	unsure   bool       // whether the engine created it
 	pid      int        // of its first process where this host sees it, else 0
 	pidfd    int        // of that, -1 where it is not seen
 	started  time.Time
@@ -144,12 +145,12 @@ func (c *container) begin(fetching chan<- struct{}) error {
 	}
 	create := time.Now()
 	id, err := c.engine.Create(c.life, c.want)
+	c.mu.Lock()
+	c.id, c.unsure = id, err != nil && !engine.Refused(err)
+	c.mu.Unlock()
 	if err != nil {
 		return c.refused(err)
 	}
-	c.mu.Lock()
-	c.id = id
-	c.mu.Unlock()
 	start := time.Now()
 	if err := c.engine.Run(c.life, id); err != nil {
 		return c.refused(err)
@@ -300,7 +301,7 @@ func (c *container) signal(ctx context.Context, signal syscall.Signal) {
 // done later.
 func (c *container) remove() {
 	c.mu.Lock()
-	id, pidfd := c.id, c.pidfd
+	id, pidfd, unsure := c.id, c.pidfd, c.unsure
 	c.pidfd = -1
 	c.mu.Unlock()
 	if pidfd >= 0 {
@@ -308,21 +309,20 @@ func (c *container) remove() {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.life), removeTimeout)
 	defer cancel()
-	if id == "" {
-		// The engine may have created it while we gave up.
-		all, err := c.engine.Labelled(ctx, map[string]string{labelSession: c.place.Session, labelRun: c.runner.Run})
-		for _, left := range all {
-			if left.Name == c.want.Name {
-				id = left.ID
-			}
-		}
-		if err != nil || id == "" {
-			return
-		}
+	if id == "" && !unsure {
+		return
 	}
-	if err := c.engine.Remove(ctx, id); err != nil {
+	d := debt{id: id}
+	if id == "" {
+		// The engine may have created it while we gave up, or be about to.
+		d = debt{session: c.place.Session, name: c.want.Name, until: time.Now().Add(lateCreate)}
+	}
+	gone, err := c.runner.pay(ctx, c.engine, d)
+	if err != nil {
 		c.note("warning", "its container is removed later: "+err.Error())
-		c.runner.owe(id)
+	}
+	if err != nil || !gone {
+		c.runner.owe(d)
 	}
 }
 

@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -22,12 +20,8 @@ const (
 	labelApp      = "stream.kennel.app"
 )
 
-const (
-	// engineTimeout bounds a look at the engine that somebody waits for.
-	engineTimeout = 5 * time.Second
-	// owedEvery is how often a container that could not be removed is tried again.
-	owedEvery = 2 * time.Second
-)
+// engineTimeout bounds a look at the engine that somebody waits for.
+const engineTimeout = 5 * time.Second
 
 // Containers runs apps as containers of Docker or podman. Each container has a
 // connection of its own to the engine, which is closed with it.
@@ -37,10 +31,10 @@ type Containers struct {
 	// Instance names this host, Run this start of it.
 	Instance, Run string
 
-	mu       sync.Mutex          // covers what follows
-	sessions map[string]bool     // those that have had a container and may have one still
-	owed     map[string]struct{} // containers that are to be removed once the engine answers
-	kinds    map[string]kind     // of engines, by their sockets
+	mu       sync.Mutex        // covers what follows
+	sessions map[string]bool   // those that have had a container and may have one still
+	owed     map[debt]struct{} // containers that are to be removed once the engine answers
+	kinds    map[string]kind   // of engines, by their sockets
 }
 
 var _ Runner = (*Containers)(nil)
@@ -160,94 +154,4 @@ func (r *Containers) labelled(ctx context.Context, labels map[string]string) ([]
 	}
 	defer func() { _ = e.Close() }()
 	return e.Labelled(ctx, labels)
-}
-
-// Tend removes what an earlier run of this host left at the engine, and later
-// what could not be removed while the engine did not answer. It returns when ctx
-// ends. found is told what was there at the start; a machine without an engine
-// has nothing to tend.
-func (r *Containers) Tend(ctx context.Context, found func(names []string, err error)) {
-	if r.present() {
-		names, err := r.sweep(ctx)
-		found(names, err)
-	}
-	tick := time.NewTicker(owedEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			r.settle(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// present tells whether there may be an engine at all.
-func (r *Containers) present() bool {
-	for _, socket := range r.Sockets {
-		if _, err := os.Stat(socket); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// sweep removes the containers of earlier runs of this instance.
-func (r *Containers) sweep(ctx context.Context) (names []string, err error) {
-	e, err := r.connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = e.Close() }()
-	all, err := e.Labelled(ctx, map[string]string{labelInstance: r.Instance})
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range all {
-		if c.Labels[labelRun] == r.Run {
-			continue
-		}
-		if one := e.Remove(ctx, c.ID); one != nil {
-			err = errors.Join(err, one)
-			continue
-		}
-		names = append(names, c.Name)
-	}
-	return names, err
-}
-
-// owe notes a container that is still to be removed.
-func (r *Containers) owe(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.owed == nil {
-		r.owed = map[string]struct{}{}
-	}
-	r.owed[id] = struct{}{}
-}
-
-// settle removes what is owed, as far as the engine answers.
-func (r *Containers) settle(ctx context.Context) {
-	r.mu.Lock()
-	var ids []string
-	for id := range r.owed {
-		ids = append(ids, id)
-	}
-	r.mu.Unlock()
-	if len(ids) == 0 {
-		return
-	}
-	e, err := r.connect(ctx)
-	if err != nil {
-		return
-	}
-	defer func() { _ = e.Close() }()
-	for _, id := range ids {
-		if e.Remove(ctx, id) == nil {
-			r.mu.Lock()
-			delete(r.owed, id)
-			r.mu.Unlock()
-		}
-	}
 }

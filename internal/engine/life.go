@@ -27,6 +27,22 @@ func isConflict(err error) bool { return errdefs.IsConflict(err) }
 // NotFound tells that the engine answered, and has no such container or image.
 func NotFound(err error) bool { return isNotFound(err) || evidence.KindOf(err) == evidence.NotFound }
 
+// Refused tells that the engine answered that it does not do what it was asked
+// for. Any other error leaves open whether it does.
+func Refused(err error) bool {
+	if evidence.KindOf(err) == evidence.Invalid {
+		return true // it was not even asked
+	}
+	for _, is := range []func(error) bool{
+		isNotFound, isConflict, errdefs.IsInvalidArgument, errdefs.IsInternal, errdefs.IsPermissionDenied, errdefs.IsUnauthorized, errdefs.IsNotImplemented,
+	} {
+		if is(err) {
+			return true
+		}
+	}
+	return false
+}
+
 // Ping asks for a sign of life.
 func (e *Engine) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -321,36 +320,4 @@ func TestTheEngineTakesAContainerWithIt(t *testing.T) {
 	plain.End(evidence.EndStopped, "")
 	<-plain.Done()
 	receive(t, receipts)
-}
-
-// TestContainersOfAnEarlierRunAreRemoved, those of others are not.
-func TestContainersOfAnEarlierRunAreRemoved(t *testing.T) {
-	d := enginetest.Shared(t)
-	o := dockOptions(t, d)
-	d.Import(image, nil)
-	e, err := engine.Connect(t.Context(), []string{d.Socket})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = e.Close() }()
-	for name, labels := range map[string]map[string]string{
-		"mine":   {"stream.kennel.instance": o.Instance, "stream.kennel.run": "earlier", "stream.kennel.session": "x"},
-		"theirs": {"stream.kennel.instance": "other", "stream.kennel.run": "earlier"},
-	} {
-		id, err := e.Create(t.Context(), engine.Spec{Name: name, Image: image, Args: []string{"sleep", "1000"}, Network: "none", Labels: labels})
-		if err = errors.Join(err, e.Run(t.Context(), id)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	open(t, o)
-	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
-		all := containers(t, d)
-		if len(all) == 1 && all[0].Name == "theirs" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("containers %v", all)
-		}
-	}
-	d.Tell("DELETE", "/containers/theirs?force=1")
 }

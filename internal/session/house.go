@@ -224,7 +224,7 @@ func (h *House) prepareDirs(ctx context.Context) error {
 // sweptContainers tells of what an earlier run left at the container engine.
 func (h *House) sweptContainers(names []string, err error) {
 	if err != nil {
-		h.o.Log.Debug("could not look for containers that an earlier run left behind", "error", err)
+		h.o.Log.Info("could not look for containers that an earlier run left behind; it is tried again", "error", err)
 	}
 	if len(names) > 0 {
 		h.o.Log.Warn("removed containers that an earlier run left behind", "containers", names)

@@ -56,6 +56,8 @@ type Diagnosis struct {
 	Chain      []Link `json:"chain"`
 	// Recovered says that a later life of the process shows none of it.
 	Recovered bool `json:"recovered"`
+	// Also are what broke besides, at other times; the root is the worst of all.
+	Also []Other `json:"also"`
 	// Notes are findings that make no verdict: warnings, and noise.
 	Notes []Link `json:"notes"`
 	*Log
@@ -67,17 +69,11 @@ const skew = 2 * time.Second
 // Diagnose finds the cause.
 func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 	c.settle(l)
-	d := &Diagnosis{Version: 1, Verdict: OK, Candidates: []Root{}, Chain: []Link{}, Notes: []Link{}, Log: l}
+	d := &Diagnosis{Version: 1, Verdict: OK, Candidates: []Root{}, Chain: []Link{}, Also: []Other{}, Notes: []Link{}, Log: l}
 	scopes := c.scopes(l)
-	worst := -1
-	for i, sc := range scopes {
-		sc.judge()
-		if sc.verdict != OK && (worst < 0 || scopes[worst].life != sc.life || scopes[worst].verdict == Inconclusive && sc.verdict == Faulty) {
-			worst = i
-		}
-	}
-	if worst >= 0 {
-		c.conclude(d, scopes[worst])
+	if worst := worstOf(scopes); worst != nil {
+		c.conclude(d, worst)
+		d.others(c, scopes, worst)
 	} else if f := c.cutOff(l); f != nil {
 		s := len(l.Sessions) - 1
 		d.Verdict, l.Sessions[s].Verdict = Inconclusive, Inconclusive
@@ -97,49 +93,9 @@ func (c *Catalogue) conclude(d *Diagnosis, sc *scope) {
 		d.Root = &d.Candidates[0]
 	}
 	d.Recovered = sc.life < len(d.Lives)-1
-}
-
-// scope is what is judged together: a session with what its process said
-// outside of sessions before it, or a life without sessions.
-type scope struct {
-	c        *Catalogue
-	life     int
-	session  int // -1 for none
-	findings []Finding
-	verdict  string
-	roots    []Finding
-	chain    []Link
-}
-
-func (c *Catalogue) scopes(l *Log) []*scope {
-	var all []*scope
-	for n := range l.Lives {
-		life := &l.Lives[n]
-		if len(life.Sessions) == 0 || hasGrave(c, life.Findings) {
-			all = append(all, &scope{c: c, life: n, session: -1, findings: life.Findings})
-		}
-		for _, i := range life.Sessions {
-			findings := slices.Clone(l.Sessions[i].Findings)
-			for _, f := range life.Findings {
-				// What a process said at its start may be the cause of what comes.
-				if !f.At.After(l.Sessions[i].Began.Add(skew)) || life.Started.IsZero() {
-					findings = append(findings, f)
-				}
-			}
-			sc := &scope{c: c, life: n, session: i, findings: findings}
-			sc.judge()
-			s := &l.Sessions[i]
-			s.Verdict, s.Chain = sc.verdict, []string{}
-			for _, link := range sc.chain {
-				s.Chain = append(s.Chain, link.Fault)
-			}
-			if sc.verdict == Faulty {
-				s.Root = &sc.roots[0].Fault
-			}
-			all = append(all, sc)
-		}
+	for _, r := range d.Candidates {
+		d.Recovered = d.Recovered && !d.shownAfter(sc.life, r.ID)
 	}
-	return all
 }
 
 func hasGrave(c *Catalogue, findings []Finding) bool {
@@ -318,6 +274,9 @@ func (d *Diagnosis) note(c *Catalogue, l *Log) {
 	for _, link := range d.Chain {
 		seen[link.Fault] = true
 	}
+	for _, o := range d.Also {
+		seen[o.ID] = true
+	}
 	add := func(findings []Finding) {
 		for _, f := range findings {
 			if seen[f.Fault] {
@@ -337,14 +296,16 @@ func (d *Diagnosis) note(c *Catalogue, l *Log) {
 }
 
 // Since is when what broke first showed, for people.
-func (r *Root) Since() string {
-	if r.At.IsZero() {
+func (r *Root) Since() string { return since(r.At) }
+
+func since(at time.Time) string {
+	if at.IsZero() {
 		return "at a time that the log does not tell"
 	}
-	if r.At.Year() <= 1 {
-		return "at " + r.At.Format("15:04:05")
+	if at.Year() <= 1 {
+		return "at " + at.Format("15:04:05")
 	}
-	return "on " + r.At.Format("2006-01-02 15:04:05") + " UTC"
+	return "on " + at.Format("2006-01-02 15:04:05") + " UTC"
 }
 
 // String is the place as file:line, "" for none.

@@ -162,7 +162,7 @@ func (c *Catalogue) focus(d *Diagnosis, session int) *Diagnosis {
 		return d
 	}
 	one := *d
-	one.Verdict, one.Root, one.Candidates, one.Chain, one.Recovered = OK, nil, []Root{}, []Link{}, false
+	one.Verdict, one.Root, one.Candidates, one.Chain, one.Also, one.Recovered = OK, nil, []Root{}, []Link{}, []Other{}, false
 	for _, sc := range c.scopes(d.Log) {
 		if sc.session == session && sc.verdict != OK {
 			c.conclude(&one, sc)
@@ -334,6 +334,9 @@ func (d *Diagnosis) writeMarkdownCause(p *printer) {
 			p.line("- against: %s", reason)
 		}
 		p.line("")
+	}
+	for _, o := range d.Also {
+		p.line("Also broke: %s.\n", d.AlsoSentence(o))
 	}
 	p.line("## From the first sign to the final result\n")
 	for i, link := range d.Chain {

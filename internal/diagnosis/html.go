@@ -34,7 +34,8 @@ svg .line{fill:none}svg .grid.line{stroke:var(--grid)}svg .faint.line{stroke:var
 <p><b>How sure:</b> {{.Confidence}}</p>
 <ul>{{range .For}}<li>for: {{.}}</li>{{end}}{{range .Against}}<li>against: {{.}}</li>{{end}}</ul></div>{{end}}
 {{if .D.Recovered}}<p>A later start of the process shows none of it.</p>{{end}}
-{{if .Timeline}}<h2>Timeline</h2><div class="scroll">{{.Timeline}}</div>{{end}}
+{{range .D.Also}}<p><b>Also broke:</b> {{$.D.AlsoSentence .}}</p>
+{{end}}{{if .Timeline}}<h2>Timeline</h2><div class="scroll">{{.Timeline}}</div>{{end}}
 {{if .D.Chain}}<h2>From the first sign to the end</h2><table><tr><th>When</th><th>What</th></tr>{{range .D.Chain}}
 <tr><td class="when">{{stamp .At}}</td><td><b>{{.Name}}</b> <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span><br><code>{{.Text}}</code><br><span class="faint">{{.Place}}{{if .EffectOf}}; effect of {{range $i, $e := .EffectOf}}{{if $i}}, {{end}}{{$e}}{{end}}{{else}}; root{{end}}</span></td></tr>{{end}}</table>{{end}}
 {{if .D.Sessions}}<h2>Sessions</h2><div class="scroll"><table><tr><th>Session</th><th>Began</th><th>Display</th><th>End</th><th>Verdict</th></tr>{{range $i, $s := .D.Sessions}}

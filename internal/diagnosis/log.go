@@ -28,6 +28,8 @@ type Finding struct {
 	Object string `json:"object,omitempty"`
 	// Derived says that it follows from what is there and what is not.
 	Derived bool `json:"derived,omitempty"`
+
+	lastPlace Place
 }
 
 // StageState is what is known of a stage.

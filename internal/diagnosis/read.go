@@ -243,9 +243,10 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 		*index = map[string]int{}
 	}
 	if i, ok := (*index)[f.ID]; ok {
-		(*list)[i].Count++
-		(*list)[i].Last = at
-		r.notify(&(*list)[i], *list)
+		f := &(*list)[i]
+		f.Count++
+		f.Last, f.lastPlace = at, place
+		r.notify(f, *list)
 		return
 	}
 	if len(*list) >= maxFindings {
@@ -254,7 +255,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	(*index)[f.ID] = len(*list)
 	*list = append(*list, Finding{
 		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
-		Count: 1, Last: at, Object: wolflog.Redact(l.Object),
+		Count: 1, Last: at, lastPlace: place, Object: wolflog.Redact(l.Object),
 	})
 	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
@@ -342,6 +343,7 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 		// Each port once per launch.
 		if s := r.live(); s == nil || s.port == detail || s.End != EndOpen {
 			r.begin(at)
+			r.claim(at)
 		}
 		if s := r.live(); s.port == "" {
 			s.port = detail
@@ -350,6 +352,7 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 		r.life().pairing = &Finding{At: at, Place: place}
 	case paired:
 		r.life().pairing = nil
+		r.cleared(at)
 	case sinkRemoved, clientUnknown:
 		if s := r.live(); s != nil {
 			s.removed = m.kind == sinkRemoved
@@ -386,6 +389,7 @@ func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 			return
 		}
 		r.begin(at)
+		r.claim(at)
 	}
 	state := Done
 	if m.kind == stageBegan {

@@ -121,6 +121,9 @@ func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
 	if d.Recovered {
 		p.para("", "A later start of the process shows none of it.")
 	}
+	for _, o := range d.Also {
+		p.para("Also broke: ", d.AlsoSentence(o))
+	}
 	if !d.Debug && len(d.Sessions) > 0 {
 		p.para("", "This log is of level INFO: most stages are not visible. Set WOLF_LOG_LEVEL=DEBUG to see them.")
 	}
@@ -181,6 +184,18 @@ func (d *Diagnosis) WriteConclusion(w io.Writer, colour bool) error {
 		p.para("Do now:     ", r.Cure)
 	}
 	return p.err
+}
+
+// AlsoSentence tells of a fault that broke something else.
+func (d *Diagnosis) AlsoSentence(o Other) string {
+	text := fmt.Sprintf("%s (%s), %s", o.Name, o.ID, since(o.At))
+	if d.session(o.Session) != nil {
+		text += ", in session " + d.SessionName(o.Session)
+	}
+	if o.Count > 1 {
+		text += fmt.Sprintf(", %d times in all", o.Count)
+	}
+	return text + place(o.Place)
 }
 
 func place(at Place) string {

@@ -3,6 +3,7 @@ package meter
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -102,8 +103,8 @@ func (p Proc) unixSockets(pid int) (map[string]bool, error) {
 }
 
 // Targets lists a process's descriptors by what they are open for, as far as
-// that says what leaked: "pipe", "unix socket", "network socket", "memfd:name",
-// or the path of a file.
+// that says what leaked: "pipe", "unix socket", "memfd:name", the path of a file,
+// or what a socket of the network is (Listener and those after it).
 func (p Proc) Targets(pid int) (map[string]int, error) {
 	dir := p.path(pid, "fd")
 	entries, err := os.ReadDir(dir)
@@ -115,6 +116,7 @@ func (p Proc) Targets(pid int) (map[string]int, error) {
 		return nil, err
 	}
 	found := map[string]int{}
+	network := map[string]bool{} // inodes
 	for _, e := range entries {
 		target, err := os.Readlink(filepath.Join(dir, e.Name()))
 		if err != nil || target == dir {
@@ -126,13 +128,21 @@ func (p Proc) Targets(pid int) (map[string]int, error) {
 		case hasInode && kind == "socket" && unix[inode]:
 			target = "unix socket"
 		case hasInode && kind == "socket":
-			target = "network socket"
+			network[inode] = true
+			continue
 		case hasInode:
 			target = kind
 		case strings.HasPrefix(target, "/memfd:"), strings.HasPrefix(target, "/dmabuf:"):
 			target = target[1:]
 		}
 		found[target]++
+	}
+	named, err := p.networkSockets(pid, network)
+	if err != nil {
+		return nil, err
+	}
+	for inode := range network {
+		found[cmp.Or(named[inode], NetworkSocket)]++
 	}
 	return found, nil
 }

@@ -270,6 +270,36 @@ func TestTrendCoversTheTruth(t *testing.T) {
 	})
 }
 
+// TestTrendBesideALoad: what sessions that run hold is no growth, whether they
+// come or go; what grows beneath them is found, and where nothing can be said,
+// nothing is.
+func TestTrendBesideALoad(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	amounts := func(perCycle float64, load func(int) float64) (values []Value, loads []float64) {
+		for i := range 40 {
+			loads = append(loads, load(i))
+			values = append(values, Exactly(int64(50+perCycle*float64(i)+20*loads[i]+random.Float64()*2)))
+		}
+		return values, loads
+	}
+	rises := func(i int) float64 { return float64(i/10) + float64(i%2) }
+	steady, loads := amounts(0, rises)
+	if !TrendOf(steady).Rising() {
+		t.Error("the test is no test: the load is no growth even without being told")
+	}
+	if got := TrendBeside(steady, loads); got.Rising() || math.Abs(got.Slope) > 0.1 {
+		t.Errorf("a load is taken for growth: %+v", got)
+	}
+	leak, loads := amounts(2, func(i int) float64 { return 4 - rises(i) })
+	if got := TrendBeside(leak, loads); !got.Rising() || math.Abs(got.Slope-2) > 0.1 {
+		t.Errorf("a leak beneath a load: %+v", got)
+	}
+	same, loads := amounts(1, func(i int) float64 { return float64(i) })
+	if got := TrendBeside(same, loads); got.Rising() {
+		t.Errorf("a load that grows with the cycles: %+v", got)
+	}
+}
+
 // TestTrendOfWhatWanders: memory that wanders without growing is not taken for
 // one that grows, however often it is measured.
 func TestTrendOfWhatWanders(t *testing.T) {

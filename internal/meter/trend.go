@@ -29,48 +29,94 @@ func (t Trend) Exhausts(limit float64) (cycles int, ok bool) {
 
 // TrendOf fits a line through amounts in the order of the cycles, by least
 // squares. Unknown ones are left out, but keep their place.
-func TrendOf(values []Value) Trend {
-	var n, sx, sy float64
-	for i, v := range values {
-		if v.Known {
-			n, sx, sy = n+1, sx+float64(i), sy+float64(v.N)
-		}
-	}
-	t := Trend{Cycles: int(n), Low: math.Inf(-1), High: math.Inf(1)}
+func TrendOf(values []Value) Trend { return TrendBeside(values, nil) }
+
+// TrendBeside is TrendOf for amounts of which a part belongs to a load that
+// comes and goes, one per amount: what sessions that still run have open. The
+// load's share is fitted with the line, and is no growth.
+func TrendBeside(values []Value, load []float64) Trend {
+	p := pointsOf(values, load)
+	n := float64(len(p.x))
+	t := Trend{Cycles: len(p.x), Low: math.Inf(-1), High: math.Inf(1)}
 	if n < 2 {
 		t.Low, t.High = 0, 0
 		if n == 1 {
-			t.Last = sy
+			t.Last = p.y[0]
 		}
 		return t
 	}
-	mx, my := sx/n, sy/n
-	var sxx, sxy float64
-	for i, v := range values {
-		if v.Known {
-			sxx += (float64(i) - mx) * (float64(i) - mx)
-			sxy += (float64(i) - mx) * (float64(v.N) - my)
-		}
+	mx, my := center(p.x), center(p.y)
+	freedom := len(p.x) - 2
+	if center(p.load); dot(p.load, p.load) > 0 {
+		freedom--
+		without(p.x, p.load)
+		without(p.y, p.load)
 	}
-	t.Slope = sxy / sxx
+	sxx := dot(p.x, p.x)
+	if sxx < 1e-9 {
+		return t // the load grew with the cycles: nothing can be said
+	}
+	t.Slope = dot(p.x, p.y) / sxx
 	t.Last = my + t.Slope*(float64(len(values)-1)-mx)
-	var residual, following, before float64
-	for i, v := range values {
-		if v.Known {
-			d := float64(v.N) - my - t.Slope*(float64(i)-mx)
-			residual += d * d
-			following += d * before
-			before = d
-		}
-	}
-	if n < 3 {
+	if freedom < 1 {
 		// Two points always lie on a line, which says nothing about a third.
 		t.Low, t.High = math.Min(0, t.Slope), math.Max(0, t.Slope)
 		return t
 	}
-	half := studentT(int(n)-2) * math.Sqrt(residual/(n-2)/sxx) * dependence(n, residual, following)
+	var residual, following, before float64
+	for i, x := range p.x {
+		d := p.y[i] - t.Slope*x
+		residual += d * d
+		following += d * before
+		before = d
+	}
+	half := studentT(freedom) * math.Sqrt(residual/float64(freedom)/sxx) * dependence(n, residual, following)
 	t.Low, t.High = t.Slope-half, t.Slope+half
 	return t
+}
+
+// points are the known amounts y in their cycles x, with the load beside them.
+type points struct{ x, y, load []float64 }
+
+func pointsOf(values []Value, load []float64) (p points) {
+	for i, v := range values {
+		if !v.Known {
+			continue
+		}
+		p.x, p.y = append(p.x, float64(i)), append(p.y, float64(v.N))
+		if i < len(load) {
+			p.load = append(p.load, load[i])
+		} else {
+			p.load = append(p.load, 0)
+		}
+	}
+	return p
+}
+
+// center subtracts the mean, which it returns.
+func center(of []float64) (mean float64) {
+	for _, v := range of {
+		mean += v / float64(len(of))
+	}
+	for i := range of {
+		of[i] -= mean
+	}
+	return mean
+}
+
+func dot(a, b []float64) (sum float64) {
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+// without takes out what the load explains.
+func without(of, load []float64) {
+	share := dot(of, load) / dot(load, load)
+	for i := range of {
+		of[i] -= share * load[i]
+	}
 }
 
 // dependence widens the interval of amounts that follow each other, as those of

@@ -1,14 +1,11 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -38,8 +35,10 @@ type Receipt struct {
 	// Residue names what did not come back, by the later look; nil when
 	// everything did. It is the fault leak.
 	Residue []string `json:"residue,omitempty"`
+	// Beside is how many other sessions ran at the later look.
+	Beside int `json:"beside"`
 	// ServeChecked tells that the host's own files could be compared with
-	// those before, which is so when no other session was running.
+	// those of an earlier look, at which the same sessions did the same.
 	ServeChecked bool `json:"serve_checked"`
 }
 
@@ -187,7 +186,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		r.Later, r.Residue = s.left()
 		h.runner.Forget(s.id)
 		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
-		r.Serve, r.ServeStarted = own(), h.started
+		r.Serve, r.ServeStarted, r.Beside = own(), h.started, len(h.everybody())
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked
 		h.countReceipt(r)
@@ -211,112 +210,6 @@ func own() meter.Usage {
 		u[meter.Memory], u[meter.CPU] = meter.Exactly(p.RSS), meter.Exactly(p.CPU.Nanoseconds())
 	}
 	return u
-}
-
-// books are the host's own open files while no session runs. One page is kept
-// from the first quiet moment after a session: what a host opens once, at its
-// first session, is no leak.
-type books struct {
-	page chan map[string]int // holds the one page, nil before the first
-}
-
-func newBooks() *books {
-	b := &books{page: make(chan map[string]int, 1)}
-	b.page <- nil
-	return b
-}
-
-// looks is how often a growth is looked at again: an API client may just be
-// connected.
-const looks = 10
-
-// compare names what the host has open beyond its first page; checked is false
-// where sessions run, whose files cannot be told apart.
-func (b *books) compare(h *House) (more []string, checked bool) {
-	page := <-b.page
-	defer func() { b.page <- page }()
-	for range looks {
-		if len(h.everybody()) > 0 {
-			return nil, false
-		}
-		// The next spare worker may just be starting.
-		if now, ok := h.quietFiles(); ok {
-			if page == nil {
-				page = h.steadyFiles(now)
-				return nil, true
-			}
-			if more, checked = grown(page, now), true; len(more) == 0 {
-				page = now // what has been given back since must not be taken again
-				return nil, true
-			}
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-h.ending.Done():
-		}
-	}
-	if !checked {
-		return nil, false
-	}
-	// It is told once, and belongs to the host from now on.
-	if now, ok := h.quietFiles(); ok {
-		page = now
-	}
-	return more, true
-}
-
-// steadyFiles leaves out what is open for a moment only: it would hide a leak
-// of the same kind for ever.
-func (h *House) steadyFiles(files map[string]int) map[string]int {
-	for range looks {
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-h.ending.Done():
-			return files
-		}
-		now, ok := h.quietFiles()
-		if !ok {
-			continue
-		}
-		for target, n := range files {
-			if least := min(n, now[target]); least > 0 {
-				files[target] = least
-			} else {
-				delete(files, target)
-			}
-		}
-	}
-	return files
-}
-
-// quietFiles lists what this process has open, when no session runs and the
-// spare worker stands ready. Files of the database and sockets of the network
-// come and go with clients.
-func (h *House) quietFiles() (map[string]int, bool) {
-	if len(h.everybody()) > 0 || !h.spares.rest() {
-		return nil, false
-	}
-	files, err := meter.Live.Targets(os.Getpid())
-	if err != nil || len(h.everybody()) > 0 || !h.spares.rest() {
-		return nil, false
-	}
-	maps.DeleteFunc(files, func(target string, _ int) bool {
-		return target == "network socket" || slices.ContainsFunc(h.o.Private, func(dir string) bool {
-			return strings.HasPrefix(target, filepath.Clean(dir)+"/")
-		})
-	})
-	return files, true
-}
-
-func grown(before, now map[string]int) []string {
-	var more []string
-	for target, n := range now {
-		if d := n - before[target]; d > 0 {
-			more = append(more, fmt.Sprintf("%d open files of kennel serve: %s", d, target))
-		}
-	}
-	slices.SortFunc(more, cmp.Compare)
-	return more
 }
 
 // closeReceipts lets the receipts that wait be written now.

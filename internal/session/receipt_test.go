@@ -2,6 +2,8 @@ package session
 
 import (
 	"encoding/json"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/meter"
@@ -149,5 +153,111 @@ func TestReceiptFindsWhatWeLeak(t *testing.T) {
 	h.plant = nil
 	if r := h.endWithReceipt(h.launch(request("a", demo())), receipts); len(r.Residue) > 0 {
 		t.Errorf("what was told once is told again: %q", r.Residue)
+	}
+}
+
+// TestReceiptFindsSockets, which belong to no connection, and directories.
+func TestReceiptFindsSockets(t *testing.T) {
+	h, receipts := withReceipts(t)
+	h.endWithReceipt(h.launch(request("a", demo())), receipts)
+	plant := func(open func() (io.Closer, net.Addr, error)) (name string) {
+		h.plant = func(*Session) {
+			c, addr, err := open()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			name = addr.String()
+		}
+		r := h.endWithReceipt(h.launch(request("a", demo())), receipts)
+		if r.Fault() != evidence.FaultResidue || len(r.Residue) != 1 || !strings.HasSuffix(r.Residue[0], name) {
+			t.Errorf("planted a socket on %s, the receipt says %q, serve checked %t", name, r.Residue, r.ServeChecked)
+		}
+		return name
+	}
+	for range 2 {
+		plant(func() (io.Closer, net.Addr, error) {
+			c, err := net.ListenPacket("udp", "127.0.0.1:0")
+			return c, c.LocalAddr(), err
+		})
+	}
+	listener := plant(func() (io.Closer, net.Addr, error) {
+		c, err := net.Listen("tcp", "127.0.0.1:0")
+		return c, c.Addr(), err
+	})
+	h.plant = func(*Session) {
+		client, err := net.Dial("tcp", listener)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = client.Close() })
+	}
+	if r := h.endWithReceipt(h.launch(request("a", demo())), receipts); len(r.Residue) > 0 || !r.ServeChecked {
+		t.Errorf("a client that connects leaves %q, serve checked %t", r.Residue, r.ServeChecked)
+	}
+}
+
+// TestReceiptFindsADirectory that cannot be removed.
+func TestReceiptFindsADirectory(t *testing.T) {
+	h, receipts := withReceipts(t)
+	var dir string
+	h.plant = func(s *Session) {
+		dir = s.dir
+		if err := unix.Mount("none", dir, "tmpfs", 0, ""); err != nil {
+			dir = ""
+		}
+	}
+	r := h.endWithReceipt(h.launch(request("a", demo())), receipts)
+	if dir == "" {
+		t.Skip("needs to mount a file system")
+	}
+	if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+		t.Error(err)
+	}
+	if r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), "directory "+dir) || r.Later[meter.Directories] != meter.Exactly(1) {
+		t.Errorf("residue %q, later %v", r.Residue, r.Later)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReceiptOnABusyHost: a session that runs does not hide what others leak.
+func TestReceiptOnABusyHost(t *testing.T) {
+	h, receipts := withReceipts(t)
+	long := h.launch(request("long", demo()))
+	next(t, h.play(long, stream))
+	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 || r.Beside != 1 {
+		t.Fatalf("beside %d, residue %q", r.Beside, r.Residue)
+	}
+	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 || !r.ServeChecked || r.Beside != 1 {
+		t.Errorf("beside %d, residue %q, serve checked %t", r.Beside, r.Residue, r.ServeChecked)
+	}
+	h.plant = func(*Session) {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _, _ = r.Close(), w.Close() })
+	}
+	for range 3 {
+		if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), "2 open files of kennel serve: pipe") {
+			t.Errorf("beside %d, residue %q, serve checked %t", r.Beside, r.Residue, r.ServeChecked)
+		}
+	}
+	h.plant = nil
+	// A session that changes what it does is no leak of another.
+	long.Pause()
+	for range 2 {
+		if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 {
+			t.Errorf("beside a paused session: %q", r.Residue)
+		}
+	}
+	next(t, h.play(long, stream))
+	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 {
+		t.Errorf("beside one that came back: %q", r.Residue)
 	}
 }

@@ -44,13 +44,7 @@ func Trends(receipts []Receipt, limits map[meter.Resource]float64) []ResourceTre
 	}
 	newest := receipts[len(receipts)-1].ServeStarted
 	receipts = slices.DeleteFunc(slices.Clone(receipts), func(r Receipt) bool { return !r.ServeStarted.Equal(newest) })
-	var quiet []Receipt // whose look at the host saw no other session
-	for _, r := range receipts {
-		if r.ServeChecked {
-			quiet = append(quiet, r)
-		}
-	}
-	all := trendsOf("serve", quiet, limits, func(r Receipt, name meter.Resource) meter.Value { return r.Serve[name] })
+	all := trendsOf("serve", steadiest(receipts), limits, func(r Receipt, name meter.Resource) meter.Value { return r.Serve[name] })
 	sums := map[meter.Resource]meter.Value{}
 	return append(all, trendsOf("left", receipts, limits, func(r Receipt, name meter.Resource) meter.Value {
 		sum, ok := sums[name]
@@ -63,6 +57,21 @@ func Trends(receipts []Receipt, limits map[meter.Resource]float64) []ResourceTre
 		sums[name] = sum
 		return sum
 	})...)
+}
+
+// steadiest are the receipts whose look at the host saw no other session, where
+// there are enough of them; else all, since the trend then takes out what the
+// others held.
+func steadiest(receipts []Receipt) (quiet []Receipt) {
+	for _, r := range receipts {
+		if r.ServeChecked && r.Beside == 0 {
+			quiet = append(quiet, r)
+		}
+	}
+	if len(quiet) < trendWarmUp+trendLeast {
+		return receipts
+	}
+	return quiet
 }
 
 // perpetual are resources that only ever grow.
@@ -83,12 +92,16 @@ func trendsOf(of string, receipts []Receipt, limits map[meter.Resource]float64, 
 			continue
 		}
 		var values []meter.Value
+		var load []float64
 		for i, r := range receipts {
 			if v := amount(r, name); i >= trendWarmUp {
-				values = append(values, v)
+				values, load = append(values, v), append(load, float64(r.Beside))
 			}
 		}
-		t := ResourceTrend{Of: of, Resource: name, Trend: meter.TrendOf(values), Limit: limits[name]}
+		if of == "left" {
+			load = nil // it is nobody's who runs
+		}
+		t := ResourceTrend{Of: of, Resource: name, Trend: meter.TrendBeside(values, load), Limit: limits[name]}
 		t.Rising = t.Trend.Rising() && t.Cycles >= trendLeast
 		if n, ok := t.Exhausts(t.Limit); ok {
 			t.Remaining = n

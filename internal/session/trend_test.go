@@ -72,6 +72,26 @@ func TestTrends(t *testing.T) {
 	}
 }
 
+// TestTrendsOfABusyHost, which never has a quiet moment: what the sessions hold
+// that still run is taken out.
+func TestTrendsOfABusyHost(t *testing.T) {
+	now := time.Unix(2, 0)
+	busy := func(perSession float64) []Receipt {
+		all := life(now, 60, perSession)
+		for i := range all {
+			all[i].ServeChecked, all[i].Beside = false, 1+i/25+i%2
+			all[i].Serve[meter.Files] = all[i].Serve[meter.Files].Add(meter.Exactly(30 * all[i].Beside))
+		}
+		return all
+	}
+	if got := find(t, Trends(busy(0), nil), "serve", meter.Files); got.Rising {
+		t.Errorf("more sessions are no growth: %+v", got)
+	}
+	if got := find(t, Trends(busy(2), nil), "serve", meter.Files); !got.Rising || got.Slope < 1.9 || got.Slope > 2.1 {
+		t.Errorf("growth beneath them: %+v", got)
+	}
+}
+
 // TestAGrowthIsTold once, with its forecast.
 func TestAGrowthIsTold(t *testing.T) {
 	h := open(t, options(t))

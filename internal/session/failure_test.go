@@ -111,6 +111,53 @@ func TestEncoderMissing(t *testing.T) {
 	}
 }
 
+// steady returns once an encoder has brought so many frames that its death
+// does not count against it.
+func (h *house) steady(frames <-chan bool) {
+	h.t.Helper()
+	for len(frames) > 0 {
+		<-frames
+	}
+	for range steadyFrames + 1 {
+		next(h.t, frames)
+	}
+}
+
+// TestNoWorkerIsNoRungsFault: where no process can be started, it is tried
+// again, later each time, by the same rung.
+func TestNoWorkerIsNoRungsFault(t *testing.T) {
+	o := options(t)
+	away := o.MediaExecutable
+	o.MediaExecutable = filepath.Join(filepath.Dir(o.RuntimeDir), "kennel-media")
+	if err := os.Symlink(away, o.MediaExecutable); err != nil {
+		t.Fatal(err)
+	}
+	h := open(t, o)
+	s := h.launch(request("a", demo()))
+	frames := h.play(s, stream)
+	h.steady(frames)
+	if err := os.Remove(o.MediaExecutable); err != nil {
+		t.Fatal(err)
+	}
+	h.killEncoder(s) // the spare takes over
+	h.steady(frames)
+	h.killEncoder(s)
+	none := func(e evidence.Event) bool {
+		return e.Session == s.ID() && e.Stage == evidence.StageVideoPipeline && e.Fault == evidence.FaultMediaStart
+	}
+	first, third := h.await("the first attempt without a worker", 1, none), h.await("the third", 3, none)
+	if waited := time.Duration(third.Mono - first.Mono); waited < 3*firstWorkerWait {
+		t.Errorf("three attempts within %s", waited)
+	}
+	if err := os.Symlink(away, o.MediaExecutable); err != nil {
+		t.Fatal(err)
+	}
+	h.steady(frames)
+	if s.Encoder() != "x264enc" || h.Rungs()[0].failures != 0 {
+		t.Errorf("encoder %s, rungs %+v", s.Encoder(), h.Rungs())
+	}
+}
+
 func TestDisplayDies(t *testing.T) {
 	h := open(t, options(t))
 	s := h.launch(request("a", demo()))

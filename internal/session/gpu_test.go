@@ -77,8 +77,9 @@ func TestAMeterGoesDark(t *testing.T) {
 	if got := closed(); !slices.Equal(got, []bool{true, false}) {
 		t.Errorf("closed in the dark: %v", got)
 	}
-	if all, why := h.usable(); !slices.Equal(all, []string{"x264enc"}) || len(why) != 1 || !strings.Contains(why[0], "not measured") {
-		t.Errorf("usable in the dark: %v, %v", all, why)
+	steps := h.ladder()
+	if first, _ := steps.rung(); first != "x264enc" || len(steps.leftOut()) != 1 || !strings.Contains(steps.leftOut()[0], "not measured") {
+		t.Errorf("in the dark: %s, without %q", first, steps.leftOut())
 	}
 	if readings, gpus := h.Meters(); gpus != nil || len(readings) != 1 || !readings[0].Dark || readings[0].Failures == 0 {
 		t.Errorf("meters: %+v, %v", readings, gpus)
@@ -87,6 +88,12 @@ func TestAMeterGoesDark(t *testing.T) {
 	next(t, h.play(s, stream))
 	if s.Encoder() != "x264enc" {
 		t.Errorf("encoder %q", s.Encoder())
+	}
+	works := h.await("the encoder", 1, func(e evidence.Event) bool {
+		return e.Session == s.ID() && e.Stage == evidence.StageVideoPipeline && e.Kind == evidence.Done
+	})
+	if why := works.Attrs["left_out"]; !strings.Contains(why, "nvh264enc") || !strings.Contains(why, "not measured") {
+		t.Errorf("the session's events do not say why it runs on software: %q", why)
 	}
 	d.dead.Store(false)
 	h.await("the meter again", 1, is("answers"))
@@ -133,8 +140,8 @@ func TestEncodersAreTried(t *testing.T) {
 	if rungs[0].Works || !strings.Contains(rungs[0].Reason, "nosuchenc") || !rungs[1].Works || rungs[1].Took <= 0 {
 		t.Errorf("rungs: %v", rungs)
 	}
-	if all, _ := h.usable(); !slices.Equal(all, []string{"x264enc"}) {
-		t.Errorf("usable: %v", all)
+	if first, _ := h.ladder().rung(); first != "x264enc" {
+		t.Errorf("first: %s", first)
 	}
 	o = options(t)
 	o.Encoders = []string{"nosuchenc"}

@@ -167,6 +167,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h.tending.Go(func() { runner.Containers.Tend(reaper, h.sweptContainers) })
 	h.spares = newSpares(h)
 	h.spares.replenish()
+	h.tending.Go(func() { h.tendRungs(reaper) })
 	return h, nil
 }
 

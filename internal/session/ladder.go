@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/media"
@@ -11,43 +12,128 @@ const (
 	// steadyFrames is how many frames an encoder must have brought for its
 	// death not to count against it: something else killed it.
 	steadyFrames = 30
-	// maxRestarts bounds the encoders of one rendition within restartWindow,
-	// for whatever reason they end.
-	maxRestarts   = 40
+	// maxRestarts bounds the encoders of one rung within restartWindow that end
+	// although they worked: one that flaps is no better than one that fails.
+	maxRestarts   = 25
 	restartWindow = time.Minute
 )
 
+// access says whether a rung may be climbed now.
+type access int
+
+const (
+	// accessFree: nothing speaks against it.
+	accessFree access = iota
+	// accessResting: it failed in sessions, and is taken only where no other is
+	// left.
+	accessResting
+	// accessTaken: its GPU has as many encoders as it may. Whoever has one there
+	// may replace it.
+	accessTaken
+	// accessClosed: it must not be used.
+	accessClosed
+)
+
+// look tells of a rung whether it may be climbed now, and why not.
+type look func(element string) (access, string)
+
 // ladder decides which encoder comes after one that failed: the same once
 // more, then the next, best first. One that had worked well does not lose its
-// place. It is of one goroutine.
+// place, unless it flaps. It is of one goroutine.
 type ladder struct {
-	rungs    []string
-	at       int
-	failed   int // times in a row on this rung
+	look  look
+	rungs []rung
+	at    int // -1 when none is left
+}
+
+// rung is what one rendition has seen of an encoder.
+type rung struct {
+	element  string
+	failed   int    // times in a row
+	out      string // why this rendition uses it no more
 	restarts *breaker
 }
 
-func newLadder(rungs []string) *ladder {
-	return &ladder{rungs: rungs, restarts: newBreaker(maxRestarts, restartWindow)}
+// newLadder stands on the best rung that may be climbed; see rung.
+func newLadder(elements []string, look look) *ladder {
+	l := &ladder{look: look, at: -1}
+	for _, element := range elements {
+		l.rungs = append(l.rungs, rung{element: element, restarts: newBreaker(maxRestarts, restartWindow)})
+	}
+	l.climb()
+	return l
 }
 
-// rung is the encoder to use now.
-func (l *ladder) rung() string { return l.rungs[l.at] }
+// rung is the encoder to use now; ok is false when none is left.
+func (l *ladder) rung() (element string, ok bool) {
+	if l.at < 0 {
+		return "", false
+	}
+	return l.rungs[l.at].element, true
+}
 
-// step takes the end of an encoder that brought so many frames; ok is false
-// when there is none left to try.
-func (l *ladder) step(err error, frames int, now time.Time) (ok bool) {
+// step takes the end of an encoder that brought so many frames. It tells
+// whether the rung is at fault, rather than what killed one that worked.
+func (l *ladder) step(err error, frames int, now time.Time) (blamed bool) {
+	r := &l.rungs[l.at]
 	switch {
 	case errors.Is(err, media.ErrEncoderMissing):
-		l.at, l.failed = l.at+1, 0
+		r.out, blamed = err.Error(), true
 	case frames >= steadyFrames:
-		l.failed = 0
+		r.failed = 0
+		if !r.restarts.allow(now) {
+			r.out, blamed = fmt.Sprintf("%s ended more than %d times within %s: %s", r.element, maxRestarts, restartWindow, err), true
+		}
 	default:
-		if l.failed++; l.failed > 1 {
-			l.at, l.failed = l.at+1, 0
+		blamed = true
+		if r.failed++; r.failed > 1 {
+			r.out = err.Error()
 		}
 	}
-	return l.at < len(l.rungs) && l.restarts.allow(now)
+	l.climb()
+	return blamed
+}
+
+// climb stays where it may, else goes to the best rung that is left. What the
+// house knows is asked each time: a rung may have been closed since the last.
+func (l *ladder) climb() {
+	if l.at >= 0 && l.rungs[l.at].out == "" {
+		if may, _ := l.look(l.rungs[l.at].element); may != accessClosed {
+			return
+		}
+	}
+	l.at = -1
+	for i := range l.rungs {
+		if l.rungs[i].out != "" {
+			continue
+		}
+		switch may, _ := l.look(l.rungs[i].element); may {
+		case accessFree:
+			l.at = i
+			return
+		case accessResting:
+			if l.at < 0 {
+				l.at = i
+			}
+		}
+	}
+}
+
+// leftOut tells why the rungs above the present one are not used, those of the
+// whole ladder when none is left.
+func (l *ladder) leftOut() (reasons []string) {
+	for i := range l.rungs {
+		if i == l.at {
+			break
+		}
+		r := &l.rungs[i]
+		if r.out != "" {
+			reasons = append(reasons, r.element+": "+r.out)
+		} else if may, why := l.look(r.element); may != accessFree {
+			reasons = append(reasons, why)
+		}
+	}
+	return reasons
 }
 
 // breaker allows n events per window, so that a broken encoder cannot flap.

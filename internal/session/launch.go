@@ -217,8 +217,8 @@ func (h *House) markers(session string) []string {
 
 // claimWorker takes a warm media worker for the first rendition.
 func (s *Session) claimWorker(ctx context.Context) error {
-	if usable, reasons := s.house.usable(); len(usable) == 0 {
-		return noEncoder(reasons)
+	if steps := s.house.ladder(); steps.at < 0 {
+		return noEncoder(steps.leftOut())
 	}
 	w, err := s.house.spares.claim(ctx)
 	if err != nil {

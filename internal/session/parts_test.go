@@ -1,14 +1,11 @@
 package session
 
 import (
-	"errors"
 	"os"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"github.com/kennel-stream/kennel/internal/media"
 )
 
 // TestBreaker: never more than n in any window, and no fewer than it may.
@@ -35,41 +32,6 @@ func TestBreaker(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestLadder: the same rung once more, then the next; who worked well stays;
-// who flaps is stopped.
-func TestLadder(t *testing.T) {
-	now := time.Unix(1000, 0)
-	dead := errors.New("dead")
-	l := newLadder([]string{"a", "b"})
-	for i, want := range []string{"a", "b", "b"} {
-		if !l.step(dead, 3, now) || l.rung() != want {
-			t.Fatalf("after %d deaths at once: %s, want %s", i+1, l.rung(), want)
-		}
-	}
-	if l.step(dead, 3, now) {
-		t.Error("there is a third rung")
-	}
-	l = newLadder([]string{"a", "b"})
-	for i := range 30 {
-		if now = now.Add(time.Second); !l.step(dead, steadyFrames, now) || l.rung() != "a" {
-			t.Fatalf("after %d deaths in good health: %s", i+1, l.rung())
-		}
-	}
-	if l.step(media.ErrEncoderMissing, 0, now); l.rung() != "b" {
-		t.Errorf("a missing encoder is tried again: %s", l.rung())
-	}
-	l = newLadder([]string{"a"})
-	n := 0
-	for l.step(dead, steadyFrames, now) {
-		if n++; n > 1000 {
-			t.Fatal("flapping is not stopped")
-		}
-	}
-	if n != maxRestarts {
-		t.Errorf("%d restarts at once, want %d", n, maxRestarts)
-	}
 }
 
 func TestUserIDs(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,46 +86,105 @@ func (r *rendition) set(e *media.Encoding, p *process.Process, element string) {
 func (r *rendition) run(ctx context.Context) {
 	defer close(r.done)
 	s := r.session
-	s.trace.Began(evidence.StageVideoPipeline, "codec", "h264", "width", strconv.Itoa(r.stream.Width), "height", strconv.Itoa(r.stream.Height), "fps", strconv.Itoa(r.stream.FPS))
-	usable, reasons := s.house.usable()
-	if len(usable) == 0 {
-		s.End(evidence.EndEncoderDied, noEncoder(reasons).Error())
-		return
-	}
-	steps := newLadder(usable)
+	steps := s.house.ladder()
+	s.trace.Began(evidence.StageVideoPipeline, append([]string{
+		"codec", "h264", "width", strconv.Itoa(r.stream.Width), "height", strconv.Itoa(r.stream.Height), "fps", strconv.Itoa(r.stream.FPS),
+	}, why(steps)...)...)
 	var sink FrameSink
+	waits := 0
 	for ctx.Err() == nil {
+		element, ok := steps.rung()
+		if !ok {
+			s.End(evidence.EndEncoderDied, noEncoder(steps.leftOut()).Error())
+			return
+		}
 		r.frames = 0
-		failed := steps.rung()
-		err := r.encode(ctx, failed, &sink)
+		err := r.encode(ctx, element, &sink, why(steps)...)
 		if ctx.Err() != nil {
 			return
 		}
-		if !steps.step(err, r.frames, time.Now()) {
-			s.End(evidence.EndEncoderDied, err.Error())
-			return
+		if none, ok := errors.AsType[noWorkerError](err); ok {
+			if waits++; waits > maxWorkerWaits {
+				s.End(evidence.EndEncoderDied, none.Error())
+				return
+			}
+			if !workerWait(ctx, waits) {
+				return
+			}
+			continue
 		}
-		s.trace.Note(evidence.StageVideoPipeline, "next", steps.rung(), "because", err.Error())
-		if next := steps.rung(); next != failed {
-			s.notify(fmt.Sprintf("The encoder %s failed; %s goes on in its place.", failed, next), noticeTime)
-		}
+		waits = 0
+		r.replace(steps, element, err)
 	}
 }
 
-// encode runs one encoder process until it fails or ctx ends.
-func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink) error {
+// replace has the ladder decide what comes after an encoder that failed, and
+// tells of it.
+func (r *rendition) replace(steps *ladder, failed string, err error) {
+	s := r.session
+	if steps.step(err, r.frames, time.Now()) {
+		s.house.rungFailed(failed, err)
+	}
+	next, ok := steps.rung()
+	if !ok {
+		return
+	}
+	s.trace.Note(evidence.StageVideoPipeline, "next", next, "because", err.Error())
+	if next != failed {
+		s.notify(fmt.Sprintf("The encoder %s failed; %s goes on in its place.", failed, next), noticeTime)
+	}
+}
+
+// why is what events say of the rungs that are left out.
+func why(steps *ladder) []string {
+	if reasons := steps.leftOut(); len(reasons) > 0 {
+		return []string{"left_out", strings.Join(reasons, "; ")}
+	}
+	return nil
+}
+
+// noWorkerError means that there was no process to encode in: no rung is to
+// blame.
+type noWorkerError struct{ error }
+
+func (e noWorkerError) Unwrap() error { return e.error }
+
+const (
+	// firstWorkerWait is the pause after the first time in a row that there is no
+	// worker, twice as long after each up to lastWorkerWait. After maxWorkerWaits
+	// the session ends: a client would not wait longer for its first picture.
+	firstWorkerWait = 50 * time.Millisecond
+	lastWorkerWait  = 800 * time.Millisecond
+	maxWorkerWaits  = 12
+)
+
+// workerWait waits before the n-th next attempt; false when ctx ends.
+func workerWait(ctx context.Context, n int) bool {
+	select {
+	case <-time.After(min(firstWorkerWait<<(n-1), lastWorkerWait)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// encode runs one encoder process until it fails or ctx ends. attrs are for the
+// event that it works.
+func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink, attrs ...string) error {
 	s := r.session
 	w, err := s.takeWorker(ctx)
 	if err != nil {
-		s.trace.Failed(evidence.StageVideoPipeline, evidence.FaultMediaStart, "error", err.Error())
-		return err
+		if ctx.Err() == nil {
+			s.trace.Failed(evidence.StageVideoPipeline, evidence.FaultMediaStart, "error", err.Error())
+		}
+		return noWorkerError{err}
 	}
 	link, id, err := s.addSink(ctx)
 	if err != nil {
 		s.house.spares.retire(w)
-		return err
+		return noWorkerError{err}
 	}
-	err = r.drive(ctx, w, element, link, sink)
+	err = r.drive(ctx, w, element, link, sink, attrs)
 	r.set(nil, nil, "")
 	exit := s.house.spares.retire(w)
 	_ = s.display.RemoveSink(id)
@@ -138,7 +198,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink)
 }
 
 // drive starts the encoder, waits for the client, and passes its frames on.
-func (r *rendition) drive(ctx context.Context, w *warm, element string, link sceneLink, sink *FrameSink) error {
+func (r *rendition) drive(ctx context.Context, w *warm, element string, link sceneLink, sink *FrameSink, attrs []string) error {
 	start, cancel := context.WithTimeout(ctx, encodeStart)
 	encoding, err := w.worker.Encode(start, media.EncodeSpec{
 		Codec: "h264", Encoder: element, Width: r.stream.Width, Height: r.stream.Height,
@@ -153,7 +213,7 @@ func (r *rendition) drive(ctx context.Context, w *warm, element string, link sce
 	defer encoding.Close()
 	stop := context.AfterFunc(ctx, func() { _ = encoding.Close() })
 	defer stop()
-	r.session.trace.Done(evidence.StageVideoPipeline, "encoder", element, "pid", strconv.Itoa(w.worker.Process().PID()))
+	r.session.trace.Done(evidence.StageVideoPipeline, append([]string{"encoder", element, "pid", strconv.Itoa(w.worker.Process().PID())}, attrs...)...)
 	if *sink == nil {
 		select {
 		case *sink = <-r.play:
@@ -167,12 +227,12 @@ func (r *rendition) drive(ctx context.Context, w *warm, element string, link sce
 	if err := encoding.Start(); err != nil {
 		return fmt.Errorf("start encoder %s: %w", element, err)
 	}
-	return r.relay(encoding, *sink)
+	return r.relay(encoding, element, *sink)
 }
 
 // relay hands frames on until the stream ends. The wait for the first one is
 // unbounded: there is no picture before the app draws one.
-func (r *rendition) relay(encoding *media.Encoding, sink FrameSink) error {
+func (r *rendition) relay(encoding *media.Encoding, element string, sink FrameSink) error {
 	var frame ipc.Frame
 	wait := time.Duration(0)
 	for {
@@ -184,7 +244,9 @@ func (r *rendition) relay(encoding *media.Encoding, sink FrameSink) error {
 			// Now the machine has time to warm up the next worker.
 			r.session.house.spares.replenish()
 		}
-		r.frames++
+		if r.frames++; r.frames == steadyFrames {
+			r.session.house.rungs.worked(element)
+		}
 		sink(&frame)
 	}
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,16 +27,28 @@ type RungState struct {
 	// Closed is set while its GPU's meter is dark: it may work, but nobody could
 	// tell what it takes.
 	Closed bool `json:"closed"`
+	// Resting is set while it is used only where no other is left, since it
+	// failed in sessions; Reason says with what.
+	Resting bool `json:"resting"`
+	// TriedAgain is when it will be tried again by itself; zero for never.
+	TriedAgain time.Time `json:"tried_again,omitzero"`
+
+	failures int           // of sessions, in a row
+	failedAt time.Time     // the last of those
+	rest     time.Duration // how long it rested last
 }
 
 // rungs is the ladder as configured, with what trying it has shown.
 type rungs struct {
+	firstRest time.Duration // the constant, but in tests
+	due       chan struct{} // holds a token when a TriedAgain has been set
+
 	mu   sync.Mutex // covers what follows
 	list []RungState
 }
 
 func newRungs(elements []string) *rungs {
-	r := &rungs{}
+	r := &rungs{firstRest: firstRest, due: make(chan struct{}, 1)}
 	for _, element := range elements {
 		r.list = append(r.list, RungState{Rung: media.EncoderOf(element)})
 	}
@@ -70,22 +81,33 @@ func (h *House) Rungs() []RungState {
 	return all
 }
 
-// usable are the elements that a rendition may climb, and why the others may
-// not be used.
-func (h *House) usable() (elements []string, reasons []string) {
-	for _, r := range h.Rungs() {
-		switch {
-		case r.Closed:
-			reasons = append(reasons, r.Element+": its GPU is not measured now")
-		case r.GPU != "" && h.encodersTaken():
-			reasons = append(reasons, r.Element+": as many encoders as limits.nvenc_sessions allows run on its GPU")
-		case r.Tried && !r.Works:
-			reasons = append(reasons, r.Reason)
-		default:
-			elements = append(elements, r.Element)
-		}
+// mayClimb tells whether a rung may be climbed now.
+func (h *House) mayClimb(element string) (access, string) {
+	all := h.Rungs()
+	i := slices.IndexFunc(all, func(r RungState) bool { return r.Element == element })
+	if i < 0 {
+		return accessFree, "" // of a ladder that has been replaced since
 	}
-	return elements, reasons
+	switch r := &all[i]; {
+	case r.Closed:
+		return accessClosed, r.Element + ": its GPU is not measured now"
+	case r.Tried && !r.Works:
+		return accessClosed, r.Reason
+	case r.GPU != "" && h.encodersTaken():
+		return accessTaken, r.Element + ": as many encoders as limits.nvenc_sessions allows run on its GPU"
+	case r.Resting:
+		return accessResting, r.Reason
+	}
+	return accessFree, ""
+}
+
+// ladder is the one that a rendition climbs from now on.
+func (h *House) ladder() *ladder {
+	var elements []string
+	for _, r := range h.Rungs() {
+		elements = append(elements, r.Element)
+	}
+	return newLadder(elements, h.mayClimb)
 }
 
 // TryEncoders lets every encoder of the ladder encode a picture, each in a
@@ -93,29 +115,12 @@ func (h *House) usable() (elements []string, reasons []string) {
 // are not used by later sessions. It runs beside the first sessions.
 func (h *House) TryEncoders(ctx context.Context) {
 	calibrated := false
-	for i := range h.Rungs() {
-		r := h.Rungs()[i]
+	for _, r := range h.Rungs() {
 		if r.Tried && !r.Works && r.Reason == notHere(r.Element) {
 			continue
 		}
-		begun := time.Now()
-		ready, err := h.tryRung(ctx, r.Element)
-		if ctx.Err() != nil {
-			return
-		}
-		r.Tried, r.Works, r.Took, r.PixelNanos = true, err == nil, time.Since(begun), ready.PixelNanos
-		switch {
-		case err == nil:
-			h.o.Log.Info("encoder works", "encoder", r.Element, "took", r.Took.Round(time.Millisecond), "ns_per_pixel", fmt.Sprintf("%.1f", r.PixelNanos))
-		case r.Hardware && !r.DeviceThere() && errors.Is(err, media.ErrEncoderMissing):
-			// The usual case: no such GPU.
-			r.Reason = notHere(r.Element)
-			h.o.Log.Debug("encoder is not on this machine", "encoder", r.Element)
-		default:
-			r.Reason = err.Error()
-			h.o.Log.Warn("encoder does not work and is left out", "encoder", r.Element, "error", err, "took", r.Took.Round(time.Millisecond))
-		}
-		if !h.rungs.put(i, r) {
+		r, current := h.tryAndTell(ctx, r.Element)
+		if !current {
 			return
 		}
 		if r.Works && !calibrated {
@@ -124,6 +129,32 @@ func (h *House) TryEncoders(ctx context.Context) {
 			calibrated = true
 		}
 	}
+}
+
+// tryAndTell tries a rung and keeps what that has shown. It returns false when
+// ctx has ended, or there is another ladder by now.
+func (h *House) tryAndTell(ctx context.Context, element string) (RungState, bool) {
+	begun := time.Now()
+	ready, err := h.tryRung(ctx, element)
+	if ctx.Err() != nil {
+		return RungState{}, false
+	}
+	took := time.Since(begun)
+	was, r, current := h.rungs.tried(element, ready.PixelNanos, took, err)
+	switch {
+	case !current:
+	case err == nil && was.Resting:
+		h.o.Log.Info("encoder has rested and works", "encoder", element, "took", took.Round(time.Millisecond))
+	case err == nil:
+		h.o.Log.Info("encoder works", "encoder", element, "took", took.Round(time.Millisecond), "ns_per_pixel", fmt.Sprintf("%.1f", r.PixelNanos))
+	case r.Reason == notHere(element):
+		h.o.Log.Debug("encoder is not on this machine", "encoder", element)
+	case r.Reason == was.Reason:
+		h.o.Log.Debug("encoder still does not work", "encoder", element, "error", err)
+	default:
+		h.o.Log.Warn("encoder does not work and is left out", "encoder", element, "error", err, "took", took.Round(time.Millisecond))
+	}
+	return r, current
 }
 
 // installed takes what a worker found: encoders of GPUs that are not among its
@@ -140,19 +171,9 @@ func (r *rungs) installed(elements []string) {
 
 func notHere(element string) string { return element + ": not on this machine" }
 
-// put keeps what trying a rung has shown; false when there is another ladder
-// by now.
-func (r *rungs) put(i int, state RungState) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if i >= len(r.list) || r.list[i].Element != state.Element {
-		return false
-	}
-	r.list[i] = state
-	return true
-}
-
 func (h *House) tryRung(ctx context.Context, element string) (media.Ready, error) {
+	h.spares.trials.Add(1)
+	defer h.spares.trials.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, rungTimeout)
 	defer cancel()
 	registry, err := h.spares.registry(ctx)
@@ -179,6 +200,8 @@ func (r RungState) String() string {
 	switch {
 	case r.Closed:
 		return r.Element + " (closed: its meter is dark)"
+	case r.Resting:
+		return r.Reason
 	case !r.Tried:
 		return r.Element + " (not tried yet)"
 	case r.Works:

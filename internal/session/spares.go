@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/media"
@@ -30,6 +31,8 @@ type spares struct {
 	ctx   context.Context // ends with close; bounds the start of workers
 	stop  context.CancelFunc
 	work  sync.WaitGroup
+	// trials counts the workers that are thrown away after a trial.
+	trials atomic.Int32
 
 	mu       sync.Mutex // covers what follows
 	ready    *warm
@@ -146,11 +149,11 @@ func (p *spares) retire(w *warm) process.Exit {
 	return exit
 }
 
-// rest reports that a spare stands ready and none is being started.
+// rest reports that a spare stands ready and no worker is being started.
 func (p *spares) rest() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ready != nil && !p.building
+	return p.ready != nil && !p.building && p.trials.Load() == 0
 }
 
 // Failures counts the spares in a row that could not be started.

@@ -48,6 +48,8 @@ func (c *container) see(pid int) {
 	c.mu.Lock()
 	c.pid, c.pidfd = pid, fd
 	c.mu.Unlock()
+	// An engine that takes no parent for it has it in a group of its own.
+	c.place.Group.Adopt(pid, c.id)
 }
 
 // dead tells whether the first process has ended, as far as this host sees it.

@@ -62,8 +62,10 @@ type Group struct {
 	dirs      map[string]string // controller → directory
 	strange   []string          // see Groups
 
-	mu    sync.Mutex // covers pgids
-	pgids []int      // process groups started in it
+	mu      sync.Mutex          // covers what follows
+	pgids   []int               // process groups started in it
+	adopted []map[string]string // see Adopt
+	missed  bool                // some of those are gone
 }
 
 // NewGroups finds what the machine allows. instance names this host and is
@@ -222,11 +224,23 @@ func (g *Group) PIDs() ([]int, error) {
 	if g.hierarchy == None {
 		return g.strays()
 	}
-	dir := g.dirs[""]
-	if g.hierarchy == V1 {
-		dir = g.dirs["pids"]
+	var pids []int
+	for i, dir := range g.treesOf(g.killer()) {
+		more, err := readTree(dir)
+		if err != nil && i == 0 {
+			return nil, err
+		}
+		pids = append(pids, more...) // what was adopted goes when its maker likes
 	}
-	return readTree(dir)
+	return pids, nil
+}
+
+// killer is the controller that lists the group's processes.
+func (g *Group) killer() string {
+	if g.hierarchy == V1 {
+		return "pids"
+	}
+	return ""
 }
 
 // strays finds processes by process group and by the session marker.
@@ -250,12 +264,14 @@ func (g *Group) Kill(ctx context.Context) error {
 	}
 	switch g.hierarchy {
 	case V2:
-		if err := os.WriteFile(filepath.Join(g.dirs[""], "cgroup.kill"), []byte("1"), 0); err == nil {
-			break
+		for _, dir := range g.treesOf("") {
+			_ = os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0)
 		}
 	case V1:
 		// No new process may be born while the present ones are killed.
-		_ = os.WriteFile(filepath.Join(g.dirs["pids"], "pids.max"), []byte("0"), 0)
+		for _, dir := range g.treesOf("pids") {
+			_ = os.WriteFile(filepath.Join(dir, "pids.max"), []byte("0"), 0)
+		}
 	}
 	// A process in the middle of its exec shows no environment, so that without
 	// a cgroup one empty look proves nothing.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -252,6 +253,64 @@ func TestGroupKillsTheWholeFamily(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGroupAdopts: what an engine has put elsewhere is listed and killed with the
+// group, and nothing that is not named.
+func TestGroupAdopts(t *testing.T) {
+	for kind, gs := range groups(t) {
+		if gs.Hierarchy() == None {
+			continue
+		}
+		t.Run(kind, func(t *testing.T) {
+			s := newSpawner(t)
+			g, err := gs.Create("session-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			elsewhere, err := gs.Create("docker-abc123.scope")
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec := shell("exec sleep 1000")
+			spec.Group = elsewhere
+			p := start(t, s, spec)
+			for _, name := range []string{"", "abc124", "session-1"} {
+				if g.Adopt(p.PID(), name); !slices.Equal(pidsOf(t, g), nil) {
+					t.Fatalf("adopted by the name %q", name)
+				}
+			}
+			g.Adopt(p.PID(), "abc123")
+			g.Adopt(p.PID(), "abc123")
+			if all, missed := g.Adopted(); len(all) != 1 || missed || !maps.Equal(all[0], elsewhere.Dirs()) {
+				t.Errorf("adopted %v, %t, want %v", all, missed, elsewhere.Dirs())
+			}
+			if pids := pidsOf(t, g); !slices.Equal(pids, []int{p.PID()}) {
+				t.Errorf("pids %v, want %d", pids, p.PID())
+			}
+			if err := g.Kill(deadline(t)); err != nil {
+				t.Fatal(err)
+			}
+			if e := p.Exit(); e.Signal != syscall.SIGKILL {
+				t.Errorf("exit = %v", e)
+			}
+			if err := errors.Join(g.Remove(), elsewhere.Remove()); err != nil {
+				t.Error(err)
+			}
+			if all, missed := g.Adopted(); len(all) != 0 || !missed {
+				t.Errorf("after its end: %v, %t", all, missed)
+			}
+		})
+	}
+}
+
+func pidsOf(t *testing.T, g *Group) []int {
+	t.Helper()
+	pids, err := g.PIDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pids
 }
 
 // TestGroupNeverHoldsItsParent: whoever lists or kills a group while children

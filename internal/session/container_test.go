@@ -1,9 +1,14 @@
 package session
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +18,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/engine/enginetest"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/meter"
+	"github.com/kennel-stream/kennel/internal/process"
 )
 
 const image = "kennel/test:1"
@@ -103,6 +109,46 @@ func TestAppInAContainer(t *testing.T) {
 		t.Errorf("receipt %+v", r)
 	}
 	h.noContainer(d)
+}
+
+// TestAContainerElsewhereIsMeasured: an engine that leaves control groups to
+// systemd takes none of the session's for its container.
+func TestAContainerElsewhereIsMeasured(t *testing.T) {
+	d := enginetest.Shared(t)
+	o := dockOptions(t, d)
+	d.Import(image, nil)
+	o.EngineSockets = []string{d.Proxy(t, "", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.HasSuffix(r.URL.Path, "/containers/create") {
+			var body map[string]any
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+				t.Error(err)
+			}
+			delete(body["HostConfig"].(map[string]any), "CgroupParent")
+			raw, _ := json.Marshal(body)
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
+		}
+		next.ServeHTTP(w, r)
+	})}
+	receipts := make(chan Receipt, 1)
+	o.Receipt = func(r Receipt) { receipts <- r }
+	h := open(t, o)
+	h.receiptDelay = 200 * time.Millisecond
+	if h.Hierarchy() == process.None {
+		t.Skip("this machine has no control groups")
+	}
+	s := h.launch(request("a", boxed("sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1048576 count=64; echo over; exec sleep 1000")))
+	h.output(s, "over")
+	if all := s.Processes(); !slices.ContainsFunc(all, func(pid int) bool {
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return strings.HasPrefix(string(name), "sleep\x001000")
+	}) {
+		t.Errorf("the session's processes %v lack the container's", all)
+	}
+	r := h.endWithReceipt(s, receipts)
+	if r.Fault() != "" || r.Took[meter.MemoryPeak].N < 64<<20 || r.Took[meter.Memory].N < 64<<20 {
+		t.Errorf("receipt %+v", r)
+	}
+	names(t, d, "")
 }
 
 // TestAContainerSeesItsSessionOnly: who it runs as, what it may do, what is there.

@@ -61,7 +61,7 @@ func (s *Session) take() meter.Usage {
 	if err == nil {
 		u.AddAll(meter.Live.Of(pids))
 	}
-	for r, v := range meter.Cgroup(s.group.Dirs()) {
+	for r, v := range s.grouped() {
 		if r != meter.Processes {
 			u[r] = v
 		}
@@ -77,6 +77,24 @@ func (s *Session) take() meter.Usage {
 	u[meter.Cgroups] = present(s.cgroups())
 	if names, _ := s.containers(); len(names) > 0 {
 		u[meter.Containers] = meter.Exactly(len(names))
+	}
+	return u
+}
+
+// grouped measures the session's control groups, and those of its containers
+// that are elsewhere. The peak of one that is gone is not known any more.
+func (s *Session) grouped() meter.Usage {
+	u := meter.Cgroup(s.group.Dirs())
+	adopted, missed := s.group.Adopted()
+	for _, dirs := range adopted {
+		for r, v := range meter.Cgroup(dirs) {
+			if v.Known {
+				u.Add(r, v)
+			}
+		}
+	}
+	if missed {
+		u[meter.MemoryPeak] = meter.Value{}
 	}
 	return u
 }

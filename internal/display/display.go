@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/card"
@@ -53,9 +52,8 @@ type Display struct {
 	socket string
 	events chan Event
 	stats  chan Stats
-
-	mu      sync.Mutex // covers scratch
-	scratch []byte
+	input  *inputQueue
+	ended  chan struct{} // closed when the link has ended
 }
 
 // Start starts a display and returns once clients can connect. ctx bounds the
@@ -83,7 +81,7 @@ func Start(ctx context.Context, spawner *process.Spawner, o Options) (*Display, 
 		_ = os.Remove(o.SocketPath)
 		return nil, fmt.Errorf("start display: %w", err)
 	}
-	d := &Display{proc: proc, conn: conn, socket: o.SocketPath, events: make(chan Event, 256), stats: make(chan Stats, 1)}
+	d := &Display{proc: proc, conn: conn, socket: o.SocketPath, events: make(chan Event, 256), stats: make(chan Stats, 1), input: newInputQueue(), ended: make(chan struct{})}
 	if err := d.greet(ctx, o); err != nil {
 		proc.Kill()
 		_ = conn.Close()
@@ -91,6 +89,7 @@ func Start(ctx context.Context, spawner *process.Spawner, o Options) (*Display, 
 		return nil, fmt.Errorf("start display: %w", err)
 	}
 	go d.read()
+	go d.write()
 	return d, nil
 }
 
@@ -179,6 +178,7 @@ func (d *Display) explain(ctx context.Context, err error) error {
 // read turns messages into events until the link ends, then closes Events.
 func (d *Display) read() {
 	defer close(d.events)
+	defer close(d.ended)
 	for {
 		m, err := d.conn.Receive(0)
 		if err != nil {
@@ -257,27 +257,36 @@ func (d *Display) Notify(n Notice) error {
 	return d.conn.SendJSON(sendTimeout, MessageNotice, n)
 }
 
-// Stats asks the display for its counters.
+// Stats asks the display for its counters. It may be called from one goroutine
+// at a time.
 func (d *Display) Stats(ctx context.Context) (Stats, error) {
+	select {
+	case <-d.stats: // it came too late for whoever asked
+	default:
+	}
 	if err := d.conn.Send(sendTimeout, MessageQueryStats, nil); err != nil {
 		return Stats{}, fmt.Errorf("ask display for stats: %w", err)
 	}
 	select {
 	case s := <-d.stats:
 		return s, nil
-	case <-d.proc.Done():
+	case <-d.ended:
 		return Stats{}, fmt.Errorf("ask display for stats: %w", ErrGone)
 	case <-ctx.Done():
 		return Stats{}, fmt.Errorf("ask display for stats: %w", ctx.Err())
 	}
 }
 
-// Send passes one input on.
+// Send passes one input on. It does not wait for the display: what that one
+// does not read is queued, moves and scrolls added up, and beyond a bound given
+// up (ErrBehind), but nothing stays pressed for it.
 func (d *Display) Send(in Input) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.scratch = in.Append(d.scratch[:0])
-	return d.conn.Send(sendTimeout, MessageInput, d.scratch)
+	select {
+	case <-d.ended:
+		return ErrGone
+	default:
+		return d.input.put(in)
+	}
 }
 
 // Key presses or releases a key by its evdev code.

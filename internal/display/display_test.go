@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,6 +100,57 @@ func TestDisplayStartsServesAndStops(t *testing.T) {
 	}
 	if _, err := os.Lstat(o.SocketPath); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left: %v", err)
+	}
+}
+
+// TestDisplayThatHangs: who brings input does not wait for it, it is told when
+// some is given up, and a display that goes on holds nothing pressed.
+func TestDisplayThatHangs(t *testing.T) {
+	d, err := start(t, options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Process().Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	began, slowest, behind := time.Now(), time.Duration(0), 0
+	for i := 0; behind < 3 && time.Since(began) < 10*time.Second; i++ {
+		before := time.Now()
+		if err := d.Key(30, i%2 == 0); errors.Is(err, display.ErrBehind) {
+			behind++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		slowest = max(slowest, time.Since(before))
+	}
+	if behind < 3 || slowest > 100*time.Millisecond {
+		t.Errorf("told %d times, the slowest input took %v", behind, slowest)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err := d.Stats(ctx); err == nil || errors.Is(err, display.ErrGone) {
+		t.Errorf("a display that hangs: %v", err)
+	}
+	if err := d.Process().Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.ReleaseAll(); err != nil && !errors.Is(err, display.ErrBehind) {
+		t.Error(err)
+	}
+	more, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for _, err := d.Stats(more); err != nil; _, err = d.Stats(more) {
+		if more.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := d.Stop(more); err != nil {
+		t.Error(err)
+	}
+	for range d.Events() {
+	}
+	if err := d.Key(30, true); !errors.Is(err, display.ErrGone) {
+		t.Errorf("input for a display that is gone: %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	EndAppExited End = "app-exited"
 	// EndAppCrashed: the app ended with another status or by a signal.
 	EndAppCrashed End = "app-crashed"
-	// EndDisplayDied: the session's display process ended.
+	// EndDisplayDied: the session's display process ended, or hung and was killed.
 	EndDisplayDied End = "display-died"
 	// EndEncoderDied: no encoder could go on.
 	EndEncoderDied End = "encoder-died"

@@ -4,7 +4,7 @@ import (
 	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
-// inputSink is what of a session's display takes input.
+// inputSink is what of a session's display takes input, without waiting.
 type inputSink interface {
 	Key(code uint16, pressed bool) error
 	MotionRelative(dx, dy int) error

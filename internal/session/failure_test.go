@@ -167,6 +167,54 @@ func TestDisplayDies(t *testing.T) {
 	h.finished(s, evidence.EndDisplayDied)
 }
 
+// TestDisplayHangs: it lives, but nobody would see a picture or be heard again.
+func TestDisplayHangs(t *testing.T) {
+	h := open(t, options(t))
+	s := h.launch(request("a", demo()))
+	if err := syscall.Kill(s.Display().Process().PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	h.finished(s, evidence.EndDisplayDied)
+	if _, detail := s.EndReason(); detail != "it did not answer for 3s and was killed" {
+		t.Errorf("detail: %s", detail)
+	}
+	if faults := h.count(s, evidence.FaultDisplayDied); faults != 1 {
+		t.Errorf("its death was told %d times", faults)
+	}
+}
+
+// count counts the events of a session with a fault.
+func (h *house) count(s *Session, fault evidence.FaultID) (n int) {
+	for _, e := range h.seen() {
+		if e.Session == s.ID() && e.Fault == fault {
+			n++
+		}
+	}
+	return n
+}
+
+// TestKeyframeDoesNotWait: an encoder that hangs holds nobody up who asks it for
+// key frames, as the one goroutine that serves all control links does.
+func TestKeyframeDoesNotWait(t *testing.T) {
+	h := open(t, options(t))
+	s := h.launch(request("a", demo()))
+	next(t, h.play(s, stream))
+	s.mu.Lock()
+	r := s.rendition
+	s.mu.Unlock()
+	_, encoder := r.current()
+	if err := syscall.Kill(encoder.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for range 100_000 {
+		began := time.Now()
+		s.Keyframe()
+		if d := time.Since(began); d > 100*time.Millisecond {
+			t.Fatalf("it took %v", d)
+		}
+	}
+}
+
 // signalShell tells the app of shell to do what it traps, once it has said its
 // process id: an app that ends at once would end its launch.
 func signalShell(t *testing.T, s *Session) {

@@ -37,7 +37,7 @@ func (h *House) start(ctx context.Context, request Request, events evidence.Sink
 	}
 	s := &Session{
 		id: id.String(), house: h, request: request, started: time.Now(), state: Launching,
-		ending: make(chan struct{}), done: make(chan struct{}),
+		keyframes: make(chan struct{}, 1), ending: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.trace = evidence.NewTrace(s.id, events)
 	if err := request.App.Validate(); err != nil {
@@ -164,6 +164,8 @@ func (s *Session) startDisplay(ctx context.Context) error {
 	s.display = d
 	s.trace.Done(evidence.StageDisplay, "socket", waylandSocket, "pid", fmt.Sprint(d.Process().PID()))
 	s.watchers.Go(s.watchDisplay)
+	s.watchers.Go(s.watchPulse)
+	s.watchers.Go(s.passKeyframes)
 	return nil
 }
 

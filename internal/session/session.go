@@ -112,6 +112,8 @@ type Session struct {
 	mapped    bool
 	doing     string // what the start of the app waits for, "" for nothing special
 
+	keyframes chan struct{} // holds a request for a key frame
+
 	ending chan struct{} // closed when end is decided
 	done   chan struct{} // closed when nothing is left
 }

@@ -77,9 +77,29 @@ func (s *Session) PlaySound(sink SoundSink) {
 	}
 }
 
-// Keyframe asks the encoder for a key frame at once. Without an encoder it
-// does nothing: a new one begins with a key frame anyway.
+// Keyframe asks the encoder for a key frame at once, and does not wait for it.
 func (s *Session) Keyframe() {
+	select {
+	case s.keyframes <- struct{}{}:
+	default: // it is being asked already
+	}
+}
+
+// passKeyframes passes requests for key frames on until the session ends.
+func (s *Session) passKeyframes() {
+	for {
+		select {
+		case <-s.keyframes:
+			s.askKeyframe()
+		case <-s.ending:
+			return
+		}
+	}
+}
+
+// askKeyframe asks the encoder. Without one it does nothing: a new one begins
+// with a key frame anyway.
+func (s *Session) askKeyframe() {
 	s.mu.Lock()
 	r := s.rendition
 	s.mu.Unlock()

@@ -1,6 +1,9 @@
 package session
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/display"
@@ -9,6 +12,44 @@ import (
 
 // noPictureAfter is when a running app without a window is worth a note.
 const noPictureAfter = 10 * time.Second
+
+const (
+	// pulseEvery is how often a display is asked something, and how long it may
+	// take to answer; after maxMisses in a row it is taken for dead.
+	pulseEvery = time.Second
+	maxMisses  = 3
+)
+
+// watchPulse ends a session whose display lives but does not answer: the player
+// would look at a picture that stands still, and act on nothing.
+func (s *Session) watchPulse() {
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	for misses := 0; misses < maxMisses; {
+		select {
+		case <-tick.C:
+		case <-s.ending:
+			return
+		case <-s.display.Process().Done():
+			return // watchDisplay tells
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), pulseEvery)
+		_, err := s.display.Stats(ctx)
+		cancel()
+		switch {
+		case err == nil:
+			misses = 0
+		case errors.Is(err, display.ErrGone):
+			return
+		default:
+			misses++
+		}
+	}
+	detail := fmt.Sprintf("it did not answer for %s and was killed", maxMisses*pulseEvery)
+	s.trace.Failed(evidence.StageDisplay, evidence.FaultDisplayDied, "process", "display", "how", detail, "last", s.lastLine("display"))
+	s.End(evidence.EndDisplayDied, detail)
+	s.display.Process().Kill()
+}
 
 // watchDisplay turns what happens in the display into events, until it is gone.
 func (s *Session) watchDisplay() {

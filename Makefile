@@ -61,10 +61,10 @@ apps: ## stream the heavy apps, such as Chromium, and look at their pictures
 	@$(MAKE) --no-print-directory build
 	KENNEL_APPS=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 20m -v -run 'Chromium|MPV|Glmark|GTK|Xwayland|Discovered' ./e2e
 
-soak: ## the long end-to-end tests
+soak: ## the long end-to-end tests, and the benchmarks that have a bar
 	@scripts/deps test
 	@$(MAKE) --no-print-directory build
-	KENNEL_SOAK=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 3h -v ./e2e
+	KENNEL_SOAK=1 KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 3h -v -bench 'Chaos|Failover|ServeRestart' -benchtime 1x ./e2e
 
 build: ## build bin/kennel and bin/kennel-media
 	$(call phase,build $(VERSION))

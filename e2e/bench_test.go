@@ -90,9 +90,13 @@ func cpu(tb testing.TB, pid int) time.Duration {
 }
 
 // BenchmarkFailover kills the encoder of one stream 20 times and reports how
-// long the client went without a picture, as a median and a worst.
+// long the client went without a picture, as a median and a worst. More than 250
+// and 500 ms are failures.
 func BenchmarkFailover(b *testing.B) {
-	const kills = 20
+	const (
+		kills        = 20
+		usual, worst = 250.0, 500.0 // milliseconds
+	)
 	s := startServer(b, "")
 	me := b.TempDir()
 	s.pair(me, "1234")
@@ -125,4 +129,7 @@ func BenchmarkFailover(b *testing.B) {
 	b.ReportMetric(gaps[len(gaps)/2], "gap-p50-ms")
 	b.ReportMetric(gaps[len(gaps)-1], "gap-max-ms")
 	b.ReportMetric(0, "ns/op")
+	if gaps[len(gaps)/2] > usual || gaps[len(gaps)-1] > worst {
+		b.Errorf("without a picture for %.0f ms, at worst %.0f ms", gaps[len(gaps)/2], gaps[len(gaps)-1])
+	}
 }

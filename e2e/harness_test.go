@@ -120,6 +120,12 @@ func startServer(t testing.TB, config string) *server {
 
 func startServerIn(t testing.TB, dir string, port int, config string) *server {
 	t.Helper()
+	return command(t, dir, port, config).start()
+}
+
+// command is a host that is not started yet.
+func command(t testing.TB, dir string, port int, config string) *server {
+	t.Helper()
 	args := []string{"serve", "--data", dir, "--port", fmt.Sprint(port), "--log-level", "debug"}
 	if config != "" {
 		file := filepath.Join(t.TempDir(), "kennel.toml")
@@ -128,19 +134,38 @@ func startServerIn(t testing.TB, dir string, port int, config string) *server {
 		}
 		args = append(args, "--config", file)
 	}
-	return start(t, exec.Command(kennel(t), args...), dir, port)
+	return prepared(t, exec.Command(kennel(t), args...), dir, port)
+}
+
+// prepared is a host by a command that serves the data directory and the port.
+func prepared(t testing.TB, cmd *exec.Cmd, dir string, port int) *server {
+	s := &server{t: t, dir: dir, port: port, cmd: cmd, log: &lockedBuffer{}, api: web.NewClient(dir), done: make(chan error, 1)}
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	return s
 }
 
 // start starts a command that serves the data directory and the port.
 func start(t testing.TB, cmd *exec.Cmd, dir string, port int) *server {
 	t.Helper()
-	s := &server{t: t, dir: dir, port: port, cmd: cmd, log: &lockedBuffer{}, api: web.NewClient(dir), done: make(chan error, 1)}
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	return prepared(t, cmd, dir, port).start()
+}
+
+// spawn starts the host and waits for nothing.
+func (s *server) spawn() {
+	s.t.Helper()
 	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	go func() { s.done <- s.cmd.Wait() }()
-	t.Cleanup(s.stop)
+	s.t.Cleanup(s.stop)
+}
+
+// start starts the host and waits until its first canary and the trials of its
+// encoders are over.
+func (s *server) start() *server {
+	t := s.t
+	t.Helper()
+	s.spawn()
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	for {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/bench"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/meter"
 )
 
 func newBench() *cobra.Command {
@@ -79,23 +80,29 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
+// slope is a trend of bytes in KiB, with its interval.
+func slope(t meter.Trend) string {
+	return fmt.Sprintf("%+.2f (95 %%: %+.2f to %+.2f)", t.Slope/1024, t.Low/1024, t.High/1024)
+}
+
 func printChurn(w io.Writer, c *bench.Churn) error {
 	_, _ = fmt.Fprintf(w, "%d sessions in %s: %d quit, %d resumed, %d vanished, %d failed\n", c.Sessions, c.Took.Round(time.Second), c.Quit, c.Resumed, c.Vanished, len(c.Failures))
 	_, _ = fmt.Fprintf(w, "receipts with residue 0: %d of %d\n\n", c.Receipts, c.Sessions)
 	t := newTable(w, "KENNEL SERVE", "BEFORE", "AFTER")
 	t.row("goroutines", fmt.Sprint(c.Before.Goroutines), fmt.Sprint(c.After.Goroutines))
 	t.row("open files", c.Before.Files.String(), c.After.Files.String())
+	t.row("sockets", c.Before.Sockets.String(), c.After.Sockets.String())
 	t.row("unix sockets", c.Before.UnixSockets.String(), c.After.UnixSockets.String())
+	t.row("control groups", c.Before.Cgroups.String(), c.After.Cgroups.String())
 	t.row("memory", fmt.Sprintf("%.1f MiB", float64(c.Before.RSS)/(1<<20)), fmt.Sprintf("%.1f MiB", float64(c.After.RSS)/(1<<20)))
+	t.row("  its own", mebibytes(c.Before.Anon), mebibytes(c.After.Anon))
+	t.row("  of files", mebibytes(c.Before.File), mebibytes(c.After.File))
 	if err := t.flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nmemory grows by %.2f KiB per session (95%%: %.2f to %.2f, over %d points)\n",
-		c.RSS.Slope/1024, c.RSS.Low/1024, c.RSS.High/1024, c.RSS.Cycles)
-	for _, list := range [][]string{c.Failures, c.Residue, c.Left} {
-		for _, line := range list {
-			_, _ = fmt.Fprintln(w, line)
-		}
+	_, err := fmt.Fprintf(w, "\nmemory per session: %s KiB, over %d points\nof it the program's own: %s KiB\n", slope(c.RSS), c.RSS.Cycles, slope(c.Anon))
+	for _, line := range c.Rot() {
+		_, _ = fmt.Fprintln(w, line)
 	}
 	return err
 }

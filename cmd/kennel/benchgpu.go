@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,11 @@ func newBenchGPU() *cobra.Command {
 			"whose encoder runs on the GPU. Nothing may be left of any. With --plant one\n" +
 			"process serves all and gives nothing back: the receipts must find it.\n" +
 			"It wants an NVIDIA GPU that nobody else uses, and nvidia-smi to compare with.",
-		Example: "  kennel bench gpu --cycles 100\n  kennel bench gpu --plant --mib 4096 --cycles 200",
+		Example: "  kennel bench gpu --cycles 100\n  kennel bench gpu --plant --cycles 200",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Plant && !cmd.Flags().Changed("mib") {
+				mib = plantedMiB
+			}
 			o.Bytes = mib << 20
 			if !asJSON && isTerminal(cmd.ErrOrStderr()) {
 				o.Progress = func(done int) { _, _ = fmt.Fprintf(cmd.ErrOrStderr(), "\r%d cycles", done) }
@@ -37,18 +41,34 @@ func newBenchGPU() *cobra.Command {
 			} else {
 				err = printGPU(cmd.OutOrStdout(), run)
 			}
-			if err == nil && !o.Plant && !run.Sound() {
-				return evidence.Errorf(evidence.Internal, "the GPU is not as it was: see above")
+			if err != nil {
+				return err
 			}
-			return err
+			return verdictOfGPU(run, o.Plant)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Cycles, "cycles", 20, "how many processes")
-	f.Int64Var(&mib, "mib", 64, "device memory that each takes beside its contexts")
+	f.Int64Var(&mib, "mib", 64, "device memory that each takes beside its contexts; with --plant 4096")
 	f.BoolVar(&o.Plant, "plant", false, "let one process serve all, and leak")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// plantedMiB is what each cycle of a planted leak takes, so that the device's
+// memory is full before the driver has no more contexts for one process.
+const plantedMiB = 4096
+
+// verdictOfGPU is nil for a device that is as it was, or a planted leak that was found.
+func verdictOfGPU(r *bench.GPURun, planted bool) error {
+	wrong, what := r.Rot(), "the GPU is not as it was"
+	if planted {
+		wrong, what = r.Missed(), "the planted leak was not found as it should be"
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return evidence.Errorf(evidence.Internal, "%s: %s", what, strings.Join(wrong, "; "))
 }
 
 func printGPU(w io.Writer, r *bench.GPURun) error {

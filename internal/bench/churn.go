@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,14 +34,24 @@ type ChurnOptions struct {
 // Point is what kennel serve held at one moment, after garbage collection.
 type Point struct {
 	// Sessions is how many had been closed by then.
-	Sessions   int         `json:"sessions"`
+	Sessions int `json:"sessions"`
+	// RSS is resident memory in bytes: Anon is what of it the program wrote, File
+	// the pages of files, its own program's among them.
 	RSS        int64       `json:"rss_bytes"`
+	Anon       meter.Value `json:"rss_anon_bytes"`
+	File       meter.Value `json:"rss_file_bytes"`
 	Heap       int64       `json:"heap_bytes"`
 	Goroutines int         `json:"goroutines"`
-	Files      meter.Value `json:"files"`
+	// GoroutinesBy counts them by the function that started them.
+	GoroutinesBy map[string]int `json:"goroutines_by"`
+	Files        meter.Value    `json:"files"`
+	// Sockets are of every family, UnixSockets the local ones of them.
+	Sockets     meter.Value `json:"sockets"`
+	UnixSockets meter.Value `json:"unix_sockets"`
+	// Cgroups counts the directories below the host's own control groups.
+	Cgroups meter.Value `json:"cgroups"`
 	// Runtime is what Go's runtime has from the system, by use.
 	Runtime      map[string]int64 `json:"runtime_bytes"`
-	UnixSockets  meter.Value      `json:"unix_sockets"`
 	LiveSessions int              `json:"live_sessions"`
 }
 
@@ -65,16 +77,72 @@ type Churn struct {
 	// memory over them, per session, without the first quarter.
 	Points []Point     `json:"points"`
 	RSS    meter.Trend `json:"rss_trend"`
+	// Anon is the same of what the program wrote.
+	Anon meter.Trend `json:"rss_anon_trend"`
 	// Took is how long it all took.
 	Took time.Duration `json:"took_ns"`
 }
 
-// Sound reports that nothing rots: no failure, no residue, as many goroutines
-// and files at the end as at the beginning.
-func (c *Churn) Sound() bool {
-	return len(c.Failures) == 0 && len(c.Residue) == 0 && len(c.Left) == 0 && c.Receipts == c.Sessions &&
-		c.After.Goroutines <= c.Before.Goroutines && c.After.Files.N <= c.Before.Files.N && c.After.UnixSockets.N <= c.Before.UnixSockets.N
+const (
+	// trendWorth is from how many sessions on the trend of memory is judged: with
+	// fewer the interval is wider than any leak.
+	trendWorth = 200
+	// growth is how much memory per session, in bytes, a shorter run may have more
+	// at its end than after its warm-up.
+	growth = 128 << 10
+)
+
+// Rot names what the host held more of at the end than at the beginning, and
+// what went wrong on the way; nothing for a host that does not rot. What could
+// not be measured is named, too.
+func (c *Churn) Rot() []string {
+	rot := slices.Concat(c.Failures, c.Residue, c.Left)
+	if missing := c.Sessions - c.Receipts - len(c.Residue); missing > 0 {
+		rot = append(rot, fmt.Sprintf("%d sessions without a receipt", missing))
+	}
+	for _, r := range []struct {
+		name          string
+		before, after meter.Value
+	}{
+		{"goroutines", meter.Exactly(c.Before.Goroutines), meter.Exactly(c.After.Goroutines)},
+		{"open files", c.Before.Files, c.After.Files},
+		{"sockets", c.Before.Sockets, c.After.Sockets},
+		{"unix sockets", c.Before.UnixSockets, c.After.UnixSockets},
+		{"control groups", c.Before.Cgroups, c.After.Cgroups},
+	} {
+		switch more := r.after.Sub(r.before); {
+		case !more.Known:
+			rot = append(rot, r.name+" could not be counted")
+		case more.N > 0:
+			rot = append(rot, fmt.Sprintf("%d %s more than before: %s, then %s", more.N, r.name, r.before, r.after)+c.starters(r.name))
+		}
+	}
+	switch more := c.After.RSS - c.Before.RSS; {
+	case c.Sessions >= trendWorth && c.RSS.Rising():
+		rot = append(rot, fmt.Sprintf("memory grows by %.2f KiB per session (95%%: %.2f to %.2f)", c.RSS.Slope/1024, c.RSS.Low/1024, c.RSS.High/1024))
+	case c.Sessions < trendWorth && more > int64(c.Sessions)*growth:
+		rot = append(rot, fmt.Sprintf("%d KiB of memory more than before", more>>10))
+	}
+	return rot
 }
+
+// starters names, of goroutines, the functions that have more running than before.
+func (c *Churn) starters(resource string) string {
+	if resource != "goroutines" {
+		return ""
+	}
+	var by []string
+	for name, n := range c.After.GoroutinesBy {
+		if more := n - c.Before.GoroutinesBy[name]; more > 0 {
+			by = append(by, fmt.Sprintf("%d by %s", more, name))
+		}
+	}
+	slices.Sort(by)
+	return " (" + strings.Join(by, ", ") + ")"
+}
+
+// Sound reports that nothing rots.
+func (c *Churn) Sound() bool { return len(c.Rot()) == 0 }
 
 // churning is a run in progress.
 type churning struct {
@@ -120,13 +188,13 @@ func RunChurn(ctx context.Context, o ChurnOptions) (*Churn, error) {
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("churn: %w", ctx.Err())
 	}
+	if err := c.count(ctx); err != nil {
+		return nil, err
+	}
 	if c.result.After, err = h.settled(ctx, o.Sessions); err != nil {
 		return nil, err
 	}
 	c.result.Left = beyond(family, h.children())
-	if err := c.count(ctx); err != nil {
-		return nil, err
-	}
 	c.result.Took = time.Since(c.start)
 	return &c.result, nil
 }
@@ -169,6 +237,16 @@ func (c *churning) warmUp(ctx context.Context) ([]client, error) {
 	close(errs)
 	for err := range errs {
 		if err != nil {
+			return nil, err
+		}
+	}
+	// A receipt is taken twice, the second time some seconds after the end.
+	for _, who := range clients {
+		id, err := c.host.last(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := c.host.receipt(ctx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -268,7 +346,8 @@ func (c *churning) count(ctx context.Context) error {
 			c.result.Residue = append(c.result.Residue, id+": "+what)
 		}
 	}
-	c.result.RSS = memoryTrend(c.result.Points)
+	c.result.RSS = memoryTrend(c.result.Points, func(p Point) meter.Value { return meter.Exactly(p.RSS) })
+	c.result.Anon = memoryTrend(c.result.Points, func(p Point) meter.Value { return p.Anon })
 	return nil
 }
 
@@ -276,12 +355,13 @@ func (c *churning) count(ctx context.Context) error {
 // in it caches of the runtime and of the database fill.
 const settledAfter = 0.25
 
-// memoryTrend is that of memory after the warm-up.
-func memoryTrend(points []Point) meter.Trend {
+// memoryTrend is that of a kind of memory after the warm-up, per session.
+func memoryTrend(points []Point, kind func(Point) meter.Value) meter.Trend {
+	points = slices.SortedFunc(slices.Values(points), func(a, b Point) int { return a.Sessions - b.Sessions })
 	points = points[int(float64(len(points))*settledAfter):]
 	values := make([]meter.Value, 0, len(points))
 	for _, p := range points {
-		values = append(values, meter.Exactly(p.RSS))
+		values = append(values, kind(p))
 	}
 	t := meter.TrendOf(values)
 	if n := len(points); n > 1 {

@@ -72,8 +72,50 @@ type GPURun struct {
 	Failure  string `json:"failure,omitempty"`
 }
 
-// Sound reports that nothing was left by any cycle.
-func (r *GPURun) Sound() bool { return r.CaughtAt == 0 && r.RisingAt == 0 && r.Mismatches == 0 }
+// Rot names what cycles left behind, and where our own meter and nvidia-smi
+// differ; nothing for processes that give everything back.
+func (r *GPURun) Rot() []string {
+	var rot []string
+	if r.CaughtAt > 0 {
+		rot = append(rot, fmt.Sprintf("cycle %d left %v", r.CaughtAt, r.Cycles[r.CaughtAt-1].Residue))
+	}
+	if r.RisingAt > 0 {
+		rot = append(rot, fmt.Sprintf("the device's memory grows since cycle %d", r.RisingAt))
+	}
+	if r.Mismatches > 0 {
+		rot = append(rot, fmt.Sprintf("%d readings in which NVML and nvidia-smi differ", r.Mismatches))
+	}
+	return rot
+}
+
+// A planted leak has to be found within so many cycles, and the cycle that fails
+// to be foretold to within so many.
+const (
+	foundWithin    = 3
+	foretoldWithin = 1
+)
+
+// Missed names what the receipts and the trend did not tell of a planted leak;
+// nothing where they told all.
+func (r *GPURun) Missed() []string {
+	var missed []string
+	if r.CaughtAt == 0 || r.CaughtAt > foundWithin {
+		missed = append(missed, fmt.Sprintf("no receipt of the first %d cycles names a residue", foundWithin))
+	}
+	if r.RisingAt == 0 || r.RisingAt > foundWithin {
+		missed = append(missed, fmt.Sprintf("the trend is not sure after %d cycles", foundWithin))
+	}
+	switch {
+	case r.FailedAt == 0:
+		missed = append(missed, "no cycle failed, so that the forecast is not proven: plant more cycles, or more memory in each")
+	case max(r.Forecast-r.FailedAt, r.FailedAt-r.Forecast) > foretoldWithin:
+		missed = append(missed, fmt.Sprintf("cycle %d failed, not cycle %d as was foretold: %s", r.FailedAt, r.Forecast, r.Failure))
+	}
+	if r.Mismatches > 0 {
+		missed = append(missed, fmt.Sprintf("%d readings in which NVML and nvidia-smi differ", r.Mismatches))
+	}
+	return missed
+}
 
 const (
 	gpuDeadline = 20 * time.Second
@@ -257,7 +299,8 @@ func gpuFiles(pid int) int64 {
 func (r *gpuRun) book(n int, c GPUCycle) {
 	g := &r.result
 	g.Cycles = append(g.Cycles, c)
-	if differ(c.During, c.DuringSMI) || differ(c.After, c.AfterSMI) {
+	held := c.Took[meter.GPUMemory]
+	if differ(c.During, c.DuringSMI) || differ(c.After, c.AfterSMI) || c.ProcessSMI >= 0 && (!held.Known || differ(nearest(held), c.ProcessSMI)) {
 		g.Mismatches++
 	}
 	if len(c.Residue) > 0 && g.CaughtAt == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -267,8 +268,10 @@ func (h *host) measure(ctx context.Context, sessions int) (Point, error) {
 	}
 	live, err := h.api.Sessions(ctx, false)
 	return Point{
-		Sessions: sessions, RSS: m.RSS, Heap: m.HeapBytes, Goroutines: m.Goroutines,
-		Runtime: m.Runtime, Files: m.Usage[meter.Files], UnixSockets: m.Usage[meter.UnixSockets], LiveSessions: len(live),
+		Sessions: sessions, RSS: m.RSS, Anon: m.Anon, File: m.File, Heap: m.HeapBytes,
+		Goroutines: m.Goroutines, GoroutinesBy: m.GoroutinesBy,
+		Files: m.Usage[meter.Files], Sockets: m.Usage[meter.Sockets], UnixSockets: m.Usage[meter.UnixSockets],
+		Cgroups: h.cgroups(), Runtime: m.Runtime, LiveSessions: len(live),
 	}, err
 }
 
@@ -306,11 +309,11 @@ func (h *host) settled(ctx context.Context, sessions int) (Point, error) {
 			calm = 0
 			return false
 		}
-		if best.Sessions = p.Sessions; calm == 0 || p.Goroutines < best.Goroutines || p.Files.N < best.Files.N {
+		if best.Sessions = p.Sessions; calm == 0 || p.Goroutines < best.Goroutines || p.Files.N < best.Files.N || p.Cgroups.N < best.Cgroups.N {
 			best, calm = p, 1
 			return false
 		}
-		best.RSS, best.Heap = p.RSS, p.Heap
+		best.RSS, best.Anon, best.File, best.Heap = p.RSS, p.Anon, p.File, p.Heap
 		calm++
 		return calm > 100 // some seconds without getting better
 	})
@@ -324,4 +327,22 @@ func (h *host) children() []meter.Process {
 		return nil
 	}
 	return all
+}
+
+// cgroups counts the control groups of the host's sessions. They carry the
+// host's mark, which its children have in their environment.
+func (h *host) cgroups() meter.Value {
+	for _, p := range h.children() {
+		env, err := os.ReadFile(filepath.Join(string(meter.Live), strconv.Itoa(p.PID), "environ"))
+		if err != nil {
+			continue
+		}
+		for _, v := range strings.Split(string(env), "\x00") {
+			if instance, ok := strings.CutPrefix(v, process.InstanceMarker+"="); ok {
+				dirs, err := process.GroupDirs(instance)
+				return meter.Value{N: int64(len(dirs)), Known: err == nil}
+			}
+		}
+	}
+	return meter.Value{} // no child yet to tell the mark
 }

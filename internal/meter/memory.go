@@ -26,8 +26,20 @@ func (p Proc) FreeMemory() Value {
 // AllMemory is the machine's memory in bytes.
 func (p Proc) AllMemory() Value { return p.memInfo("MemTotal:") }
 
-func (p Proc) memInfo(key string) Value {
-	raw, err := os.ReadFile(filepath.Join(string(p), "meminfo"))
+// Resident is what a process has in memory, in bytes: anon is what it wrote
+// itself, file the pages of files, among them those of its own program, that the
+// kernel can drop at any time (RssAnon, and RssFile with RssShmem, of
+// proc_pid_status(5)). A process that is gone is unknown.
+func (p Proc) Resident(pid int) (anon, file Value) {
+	status := p.path(pid, "status")
+	return inKiB(status, "RssAnon:"), inKiB(status, "RssFile:").Add(inKiB(status, "RssShmem:"))
+}
+
+func (p Proc) memInfo(key string) Value { return inKiB(filepath.Join(string(p), "meminfo"), key) }
+
+// inKiB reads the line of a key, which counts in KiB, as bytes.
+func inKiB(file, key string) Value {
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		return Value{}
 	}

@@ -327,3 +327,17 @@ func TestTrendOfWhatWanders(t *testing.T) {
 		t.Errorf("only %d of %d that rise are found", n, runs)
 	}
 }
+
+func TestResidentTellsOwnMemoryFromFiles(t *testing.T) {
+	anon, file := Live.Resident(os.Getpid())
+	if !anon.Known || !file.Known || anon.N < 1<<20 || file.N < 1<<20 {
+		t.Errorf("own %s, of files %s bytes", anon, file)
+	}
+	p, err := Live.Process(os.Getpid())
+	if sum := anon.Add(file).N; err != nil || sum < p.RSS*8/10 || sum > p.RSS*12/10 {
+		t.Errorf("%d bytes in all, %d by another way (%v)", sum, p.RSS, err)
+	}
+	if anon, file := Live.Resident(1 << 30); anon.Known || file.Known {
+		t.Errorf("no process has %s and %s bytes", anon, file)
+	}
+}

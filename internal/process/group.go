@@ -95,6 +95,36 @@ func NewGroups(instance string, cgroups bool) (*Groups, error) {
 
 func (g *Groups) dirName() string { return "kennel-" + g.instance }
 
+// GroupDirs lists the directories of the groups that a host of that name has
+// now, when it was started from the same control group as the caller; none where
+// it groups without cgroups. It is for looking at a host from outside.
+func GroupDirs(instance string) ([]string, error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("list the groups of %s: %w", instance, err)
+	}
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("list the groups of %s: %w", instance, err)
+	}
+	g := Groups{instance: instance}
+	there := func(dir string) bool { return unix.Access(dir, unix.X_OK) == nil }
+	_, g.roots = chooseHierarchy(string(mounts), string(own), g.dirName(), there)
+	var dirs []string
+	for _, root := range g.roots {
+		entries, err := os.ReadDir(root)
+		if err != nil {
+			return nil, fmt.Errorf("list the groups of %s: %w", instance, err)
+		}
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, filepath.Join(root, e.Name()))
+			}
+		}
+	}
+	return dirs, nil
+}
+
 // Hierarchy tells what kind of groups Create makes.
 func (g *Groups) Hierarchy() Hierarchy { return g.hierarchy }
 

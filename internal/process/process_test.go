@@ -362,6 +362,31 @@ func TestGroupNeverHoldsItsParent(t *testing.T) {
 	}
 }
 
+func TestGroupsAreListedFromOutside(t *testing.T) {
+	for kind, gs := range groups(t) {
+		t.Run(kind, func(t *testing.T) {
+			before, err := GroupDirs(gs.instance)
+			if err != nil || len(before) != 0 {
+				t.Fatalf("groups %q before there is any, %v", before, err)
+			}
+			g, err := gs.Create("looked-at")
+			if err != nil {
+				t.Fatal(err)
+			}
+			now, err := GroupDirs(gs.instance)
+			if err != nil || len(now) != len(g.Dirs()) {
+				t.Errorf("groups %q, %v; want those of %v", now, err, g.Dirs())
+			}
+			if err := g.Remove(); err != nil {
+				t.Error(err)
+			}
+			if left, err := GroupDirs(gs.instance); err != nil || len(left) != 0 {
+				t.Errorf("groups %q after they were removed, %v", left, err)
+			}
+		})
+	}
+}
+
 func TestSweepFindsWhatACrashLeft(t *testing.T) {
 	for kind, gs := range groups(t) {
 		t.Run(kind, func(t *testing.T) {

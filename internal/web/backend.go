@@ -66,11 +66,12 @@ func (l *Local) Memory(ctx context.Context) (Memory, error) {
 	if err != nil {
 		return Memory{}, evidence.Errorf(evidence.Internal, "measure kennel serve: %w", err)
 	}
+	anon, file := meter.Live.Resident(pid)
 	return Memory{
-		Goroutines: runtime.NumGoroutine(), HeapBytes: int64(stats.HeapAlloc), Runtime: map[string]int64{
+		Goroutines: runtime.NumGoroutine(), GoroutinesBy: goroutinesBy(), HeapBytes: int64(stats.HeapAlloc), Runtime: map[string]int64{
 			"heap_in_use": int64(stats.HeapInuse), "heap_idle": int64(stats.HeapIdle - stats.HeapReleased), "stacks": int64(stats.StackSys),
 			"spans": int64(stats.MSpanSys), "caches": int64(stats.MCacheSys), "profiles": int64(stats.BuckHashSys), "gc": int64(stats.GCSys), "other": int64(stats.OtherSys),
-		}, RSS: self.RSS, Usage: meter.Live.Of([]int{pid}),
+		}, RSS: self.RSS, Anon: anon, File: file, Usage: meter.Live.Of([]int{pid}),
 	}, nil
 }
 

@@ -107,13 +107,18 @@ type Status struct {
 // Memory is what kennel serve itself holds, measured after its garbage was
 // collected: what a host that does not rot keeps the same for ever.
 type Memory struct {
-	Goroutines int   `json:"goroutines"`
-	HeapBytes  int64 `json:"heap_bytes"`
+	Goroutines int `json:"goroutines"`
+	// GoroutinesBy counts them by the function that started them.
+	GoroutinesBy map[string]int `json:"goroutines_by"`
+	HeapBytes    int64          `json:"heap_bytes"`
 	// Runtime is what Go's runtime has from the system by use, in bytes; what of
 	// the resident memory is not in it belongs to the database or the program.
 	Runtime map[string]int64 `json:"runtime_bytes"`
-	// RSS is the resident memory in bytes.
-	RSS int64 `json:"rss_bytes"`
+	// RSS is the resident memory in bytes. Anon is what of it the program wrote,
+	// File the pages of files, its own program's among them.
+	RSS  int64       `json:"rss_bytes"`
+	Anon meter.Value `json:"rss_anon_bytes"`
+	File meter.Value `json:"rss_file_bytes"`
 	// Usage has the open files by kind.
 	Usage meter.Usage `json:"usage"`
 }

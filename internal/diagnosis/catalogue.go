@@ -54,9 +54,11 @@ type Fault struct {
 	// shows, it is hidden rather than absent.
 	Effect bool   `json:"effect,omitempty"`
 	Signs  []Sign `json:"signs"`
-	// Derived faults have no sign of their own: they follow from what is there
-	// and what is not.
+	// Derived faults follow from what is there and what is not, whether they have
+	// signs of their own or not.
 	Derived bool `json:"derived"`
+	// SeenBy are commands that show a fault which no log shows.
+	SeenBy []string `json:"seen_by,omitempty"`
 	// Meaning says what happened. FirstSession and LaterSession say how to read
 	// it in the first session of a process, and after good ones.
 	Meaning      string `json:"meaning"`
@@ -140,8 +142,8 @@ func (f *Fault) prepare() error {
 		return problem("%q is not a severity", f.Severity)
 	case !slices.Contains(outsideSessions, f.Stage) && !slices.Contains(evidence.Stages(), f.Stage):
 		return problem("%q is not a stage", f.Stage)
-	case len(f.Signs) == 0 && !f.Derived:
-		return problem("it has no sign and is not derived")
+	case len(f.Signs) == 0 && !f.Derived && len(f.SeenBy) == 0:
+		return problem("it has no sign, is not derived, and no command in seen_by shows it")
 	case f.Effect && (f.Benign || len(f.DependsOn) == 0):
 		return problem("it is an effect, and names no fault in depends_on that it is an effect of")
 	}
@@ -223,6 +225,12 @@ func (f Fault) Explain() string {
 	}
 	for _, s := range f.Signs {
 		fmt.Fprintf(&b, "Sign: %s\n", s.Literal)
+	}
+	if f.Derived {
+		b.WriteString("It is concluded from what a log shows and what it does not.\n")
+	}
+	if len(f.SeenBy) > 0 {
+		fmt.Fprintf(&b, "No log shows it; this does: %s\n", strings.Join(f.SeenBy, "; "))
 	}
 	return b.String()
 }

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -17,6 +18,8 @@ const (
 	// pinPatience is how long after a PIN was asked for a log must go on for it to
 	// count as not entered: a copy of a live log may end in between.
 	pinPatience = 3 * time.Second
+	// pairingAsks is how many requests of a stranger are more than a pairing's own.
+	pairingAsks = 3
 	// floodOf is how many lines of a kind make a flood of what is normal in ones.
 	floodOf = 4
 	// lastWords is how shortly before a process's end without a word a warning
@@ -41,29 +44,48 @@ func (c *Catalogue) settle(l *Log) {
 		c.deriveEnd(l, i)
 		c.deriveResume(l, i)
 		c.deriveRace(l, i)
+		c.deriveStall(l, i)
 	}
 	for i := range l.Lives {
 		c.deriveLife(l, i)
-		l.Lives[i].Findings = slices.DeleteFunc(l.Lives[i].Findings, func(f Finding) bool { return outside(&f, &l.Lives[i]) })
+		l.Lives[i].Findings = slices.DeleteFunc(l.Lives[i].Findings, func(f Finding) bool { return outside(&f, l, i) })
 	}
 }
 
 // meaningless knows the signs that are normal at certain moments.
 func meaningless(f *Finding, s *Session, life *Life) bool {
 	switch f.Fault {
-	case "sway-lost-display", "gtk-no-display", "broken-pipe", "buffer-pool", "internal-data", "interpipe-listener", "pipeline-error":
+	case "sway-lost-display", "gtk-no-display", "broken-pipe", "buffer-pool", "internal-data", "interpipe-listener", "pipeline-error", "compositor-gone":
 		// What ends first takes the others with it.
 		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && s.End != EndApp
-	case "evp-decrypt":
+	case "evp-decrypt", "render-failed":
 		return f.Count < floodOf
+	case "app-exited":
+		return s.End == EndQuit && !f.At.Before(s.Ended)
+	case "docker-error":
+		return s.saysMore("docker-socket", f)
+	case "pipeline-parse":
+		return s.saysMore("no-compositor", f)
+	case "wolf-stopped":
+		return life.signal == nil || s.End != EndRestart || !s.Ended.Equal(life.signal.At)
+	case "client-unpaired", "pair-order":
+		return true // another client's: this one is paired
+	case "crash-loop":
+		return onceOnly(f)
 	case "no-mouse-long":
 		return f.Last.Sub(s.Began) < noInputFor || s.has("uinput") || life.has("uinput")
 	}
 	return false
 }
 
+// saysMore tells whether the very lines of a finding show another that says more.
+func (s *Session) saysMore(id string, f *Finding) bool {
+	return slices.ContainsFunc(s.Findings, func(o Finding) bool { return o.Fault == id && o.Place == f.Place && o.Count == f.Count })
+}
+
 // outside knows the signs that are normal while no session runs.
-func outside(f *Finding, life *Life) bool {
+func outside(f *Finding, l *Log, i int) bool {
+	life := &l.Lives[i]
 	switch f.Fault {
 	case "pulse-died", "docker-socket", "docker-error":
 		// A start without a sound server first tries one in a container.
@@ -72,8 +94,21 @@ func outside(f *Finding, life *Life) bool {
 		return f.Last.Sub(f.At) < noInputFor || life.has("uinput")
 	case "pair-no-pin":
 		return !f.Derived
+	case "client-unpaired", "pair-order":
+		// The first step of every pairing is such a request.
+		mayPair := f.Fault == "client-unpaired" && f.Count < pairingAsks && i == len(l.Lives)-1 && l.To.Sub(f.At) < pinPatience
+		return life.paired || life.pairing != nil || len(life.Sessions) > 0 || mayPair
+	case "wolf-stopped":
+		return true // nobody was streaming
+	case "crash-loop":
+		return onceOnly(f)
 	}
 	return false
+}
+
+// onceOnly is a supervisor's word of one end, which its restart may have cured.
+func onceOnly(f *Finding) bool {
+	return !f.Derived && f.Count < 2 && !strings.Contains(f.Text, "FATAL")
 }
 
 func (l *Life) has(id string) bool {
@@ -118,6 +153,8 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 	life := &l.Lives[s.Life]
 	last := i == len(l.Sessions)-1 && s.Life == len(l.Lives)-1
 	switch {
+	case s.End == EndRestart && life.signal != nil && s.Ended.Equal(life.signal.At):
+		c.derived(&s.Findings, "wolf-stopped", s.Ended, life.signal.Place, "the process was asked to stop in the middle of this session")
 	case s.End == EndRestart:
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageControl), "the process ended in the middle of this session, and no line says why")
 	case s.End == EndOpen && last && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
@@ -209,6 +246,7 @@ func (c *Catalogue) cutOff(l *Log) *Finding {
 // deriveLife looks at a process's start.
 func (c *Catalogue) deriveLife(l *Log, i int) {
 	life := &l.Lives[i]
+	c.deriveCrash(l, i)
 	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") && (i < len(l.Lives)-1 || l.To.Sub(p.At) >= pinPatience) {
 		c.derived(&life.Findings, "pair-no-pin", p.At, p.Place, "a PIN was asked for, and no pairing followed")
 	}

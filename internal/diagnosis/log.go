@@ -100,6 +100,7 @@ type Session struct {
 	port       string         // the first that its launch opened
 	padFailed  time.Time      // when a game controller could not be made
 	leftBefore time.Time      // when a client left whose session the log does not show
+	fed        bool           // its video comes from the process, not from a display's own element
 	removed    bool           // the last that is known of it is that its sink was removed
 }
 
@@ -112,7 +113,10 @@ type Life struct {
 	Findings []Finding `json:"findings"` // of no session
 	Sessions []int     `json:"sessions"` // indices
 
-	pairing, unknownCancel *Finding // the newest PIN that was asked for and not entered; a /cancel without a session
+	pairing, unknownCancel *Finding  // the newest PIN that was asked for and not entered; a /cancel without a session
+	signal                 *Finding  // when the process was asked to stop
+	paired                 bool      // a client paired
+	announced              time.Time // when it began to announce itself in the network
 	faults                 map[string]int
 	launched               int       // sessions that resumed no other, but for the last
 	left                   time.Time // when a client left whose session the log does not show

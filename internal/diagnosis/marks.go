@@ -29,6 +29,8 @@ const (
 	launchSign // of a launch, where its request is not logged
 	signalled
 	padFailed // a game controller of the client could not be made
+	mdnsBegan
+	frameFed // the video source is fed by the process itself, not by a display
 )
 
 // mark is a line that belongs to the normal course of things.
@@ -46,6 +48,7 @@ var marks = []mark{
 	{"HTTPS server listening on port", nil, processReady, ""},
 	{"Insert pin at http", nil, pairBegan, ""},
 	{"Succesfully paired ", nil, paired, ""},
+	{"Successfully paired ", nil, paired, ""},
 	{"/launch", regexp.MustCompile(`\[GET\] HTTPS?://\S*/launch`), requestLaunch, evidence.StageLaunch},
 	{"/resume", regexp.MustCompile(`\[GET\] HTTPS?://\S*/resume`), requestResume, evidence.StageLaunch},
 	{"/cancel", regexp.MustCompile(`\[GET\] HTTPS?://\S*/cancel`), requestCancel, evidence.StageStop},
@@ -71,12 +74,15 @@ var marks = []mark{
 	{"Stopping container: /", nil, appEnded, evidence.StageApp},
 	{"Stopped container", nil, appEnded, evidence.StageApp},
 	{"[PROCESS] Terminated with status code", nil, appEnded, evidence.StageApp},
+	{"Process exited with code: ", regexp.MustCompile(`^Process exited with code: `), appEnded, evidence.StageApp},
 	{"RTP server started on port", regexp.MustCompile(`on port: (\d+)`), launchSign, ""},
 	{"Skipping NVIDIA encoder", nil, debugSeen, ""},
 	{"Remove virtual audio sink", nil, sinkRemoved, ""},
 	{"Unable to find enet client", nil, clientUnknown, ""},
 	{" joypad: ", regexp.MustCompile(`Failed to create .{1,30} joypad: `), padFailed, ""},
 	{"Received interrupt signal ", regexp.MustCompile(`Received interrupt signal (\d+)`), signalled, ""},
+	{"Starting mDNS service", nil, mdnsBegan, ""},
+	{"wolf_wayland_source", regexp.MustCompile(`Setting up wolf_wayland_source|producer: appsrc `), frameFed, ""},
 }
 
 // inInfo tells whether a stage shows at Wolf's level INFO; the others need DEBUG.

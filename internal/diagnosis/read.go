@@ -351,7 +351,7 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 	case pairBegan:
 		r.life().pairing = &Finding{At: at, Place: place}
 	case paired:
-		r.life().pairing = nil
+		r.life().pairing, r.life().paired = nil, true
 		r.cleared(at)
 	case sinkRemoved, clientUnknown:
 		if s := r.live(); s != nil {
@@ -361,6 +361,14 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 		if s := r.live(); s != nil {
 			s.padFailed = at
 		}
+	case mdnsBegan:
+		r.life().announced = at
+	case frameFed:
+		if s := r.live(); s != nil {
+			s.fed = true
+		}
+	case signalled:
+		r.signal(detail, at, place)
 	case requestCancel:
 		if r.live() == nil {
 			r.life().unknownCancel = &Finding{At: at, Place: place}
@@ -373,6 +381,20 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 		r.progress(m, detail, at, place)
 	case clientGone, paused, stopped, appEnded:
 		r.ending(m, at, place)
+	}
+}
+
+// signal books that somebody asked the process to stop: its sessions end by that.
+func (r *reader) signal(number string, at time.Time, place Place) {
+	life := r.life()
+	if life.signal != nil || !slices.Contains([]string{"2", "3", "15"}, number) {
+		return
+	}
+	life.signal = &Finding{At: at, Place: place}
+	for _, i := range life.Sessions {
+		if s := &r.log.Sessions[i]; s.End == EndOpen {
+			s.End, s.Ended = EndRestart, at
+		}
 	}
 }
 
@@ -493,7 +515,8 @@ func (r *reader) redate(base time.Time) {
 		life := &r.log.Lives[i]
 		fix(&life.Started)
 		findings(life.Findings)
-		for _, f := range []*Finding{life.pairing, life.unknownCancel} {
+		fix(&life.announced)
+		for _, f := range []*Finding{life.pairing, life.unknownCancel, life.signal} {
 			if f != nil {
 				fix(&f.At)
 			}

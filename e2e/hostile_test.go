@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -47,6 +48,8 @@ func TestAHostileApp(t *testing.T) {
 const victimConfig = `version = 1
 [wolf]
 socket = %q
+[docker]
+socket = %q
 [[apps]]
 title = "Victim"
 [apps.runner]
@@ -64,7 +67,8 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	}
 	host := hostsOwn(t, dir)
 	wolf := filepath.Join(dir, "wolf", "wolf.sock")
-	s := startServerAs(t, user, dir, fmt.Sprintf(victimConfig, wolf, program))
+	docker := engineSocket(t, user)
+	s := startServerAs(t, user, dir, fmt.Sprintf(victimConfig, wolf, docker, program))
 	victim, hostile := filepath.Join(dir, "victim-id"), filepath.Join(dir, "hostile-id")
 	s.pair(victim, "1111")
 	s.pair(hostile, "2222")
@@ -93,7 +97,7 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	if _, err := os.Stat(wolf); err != nil {
 		t.Errorf("the socket of wolf's api: %v", err)
 	}
-	all.Sockets = append(all.Sockets, filepath.Join(s.dir, web.SocketName), wolf)
+	all.Sockets = append(all.Sockets, filepath.Join(s.dir, web.SocketName), wolf, docker)
 	raw, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
@@ -185,12 +189,7 @@ func hostsOwn(t *testing.T, dir string) targets {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
-				_, _ = c.Write([]byte("welcome"))
-				_ = c.Close()
-			}
-		}()
+		go welcome(l)
 	}
 	_ = os.Chmod(own.Sockets[0], 0o777)
 	for _, place := range []string{"/tmp", "/var/tmp", "/dev/shm"} {
@@ -205,6 +204,44 @@ func hostsOwn(t *testing.T, dir string) targets {
 		own.Files = append(own.Files, f.Name())
 	}
 	return own
+}
+
+// welcome greets whoever comes.
+func welcome(l net.Listener) {
+	for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+		_, _ = c.Write([]byte("welcome"))
+		_ = c.Close()
+	}
+}
+
+// engineSocket is one of a container engine, which only the host's user may
+// open. It is not below /tmp, which apps do not see anyway.
+func engineSocket(t *testing.T, user *syscall.Credential) string {
+	t.Helper()
+	home := "/run"
+	if os.Geteuid() != 0 {
+		home = os.Getenv("HOME")
+	}
+	dir, err := os.MkdirTemp(home, "ke2e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go welcome(l)
+	err = errors.Join(os.Chmod(dir, 0o755), os.Chmod(socket, 0o600))
+	if user != nil {
+		err = errors.Join(err, os.Chown(socket, int(user.Uid), int(user.Gid)))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return socket
 }
 
 // publicDir is a temporary directory that every user may walk into.

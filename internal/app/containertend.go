@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,24 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// EngineFiles are the files at which engines of this machine may listen: those
+// named, and the usual ones. Who may open one can do all that the engine can.
+func EngineFiles(named []string) (files []string) {
+	usual := engine.Sockets("/", func(name string) string {
+		if name == "DOCKER_HOST" {
+			return ""
+		}
+		return os.Getenv(name)
+	})
+	for _, socket := range slices.Concat(named, usual) {
+		path := strings.TrimPrefix(socket, "unix://")
+		if !strings.Contains(path, "://") && !slices.Contains(files, path) {
+			files = append(files, path)
+		}
+	}
+	return files
 }
 
 // present tells whether there may be an engine at all. One that is reached by a

@@ -157,8 +157,9 @@ type Processes struct {
 	// is able to; nil for apps that see all that their user may see.
 	Confine *confine.Abilities
 	// Private are directories of the host, and of all sessions, that an app
-	// does not see where it runs as the host's own user.
-	Private []string
+	// does not see where it runs as the host's own user; Engines are sockets of
+	// container engines, which such an app does not see either.
+	Private, Engines []string
 }
 
 var _ Runner = (*Processes)(nil)
@@ -219,7 +220,7 @@ func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.S
 		plan.Path = ""
 	}
 	if ps.Credential == nil {
-		plan.Hide = r.Private
+		plan.Hide, plan.Mask = r.Private, r.Engines
 	}
 	return plan.Prepare(ps, place.Executable)
 }

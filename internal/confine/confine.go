@@ -71,6 +71,9 @@ type Plan struct {
 	// Hide are directories that become empty: the host's own, where the app
 	// runs as the host's user.
 	Hide []string `json:"hide,omitempty"`
+	// Mask are files that become /dev/null where they are there, such as the
+	// sockets of a container engine that the host's user may open.
+	Mask []string `json:"mask,omitempty"`
 	// User is whom the app runs as; nil for the host's own user.
 	User *process.Credential `json:"user,omitempty"`
 	// NewPrivileges lets the app gain rights by set-user-id programs.

@@ -181,6 +181,21 @@ func TestAppSeesNothingOfTheHost(t *testing.T) {
 	}
 	c.plan.Hide = []string{host, inner}
 	c.plan.Keep = append(c.plan.Keep, mine)
+	masked := filepath.Join(filepath.Dir(host), filepath.Base(host)+".sock")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", masked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	link := masked + ".link"
+	if err := os.Symlink(masked, link); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(link)
+	c.plan.Mask = []string{link, filepath.Join(host, "absent"), filepath.Join(masked, "in-a-file")}
+	if got := c.sh(`test -S "$1" && echo a socket; test -c "$1" && echo a device`, masked); got != "a device" {
+		t.Errorf("in the place of an engine's socket there is: %q", got)
+	}
 	if got := c.sh(`cat $1/file; cat $1/run/file; cat $1/run/mine/file`, host); strings.Count(got, "No such file") != 2 || !strings.HasSuffix(got, "text") {
 		t.Errorf("the app says:\n%s", got)
 	}

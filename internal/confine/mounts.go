@@ -67,6 +67,12 @@ func rearrange(plan Plan, k kept) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("detach the mounts: %w", err)
 	}
+	for _, file := range plan.Mask {
+		// What the app's user does not find or may not reach needs none.
+		if err := bind(os.DevNull, file); err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, os.ErrPermission) && !errors.Is(err, unix.ENOTDIR) {
+			return err
+		}
+	}
 	for i, dir := range plan.Hide {
 		if slices.ContainsFunc(plan.Hide[:i], func(other string) bool { return below(dir, other) }) {
 			continue

@@ -173,7 +173,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 
 // isolate makes a runner of apps that keeps them apart.
 func isolate(ctx context.Context, o Options, spawner *process.Spawner) (*app.Processes, error) {
-	runner := &app.Processes{Spawner: spawner, Private: append([]string{o.RuntimeDir}, o.Private...)}
+	runner := &app.Processes{Spawner: spawner, Private: append([]string{o.RuntimeDir}, o.Private...), Engines: app.EngineFiles(o.EngineSockets)}
 	if o.Isolation == IsolationOff {
 		o.Log.Warn("apps are not kept apart: isolation is off")
 		return runner, nil

@@ -138,6 +138,11 @@ func (f face) Resume(_ context.Context, caller *gamestream.Caller, r gamestream.
 }
 
 func (f face) resume(caller *gamestream.Caller, s *session.Session, r gamestream.LaunchRequest) (gamestream.LaunchReply, error) {
+	if r.Width != 0 {
+		if err := s.AdmitSize(r.Width, r.Height, r.FPS); err != nil {
+			return gamestream.LaunchReply{}, err
+		}
+	}
 	if err := s.Resume(); err != nil {
 		return gamestream.LaunchReply{}, err
 	}

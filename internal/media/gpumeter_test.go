@@ -62,8 +62,8 @@ func TestGPUMeter(t *testing.T) {
 	if reading.Driver != "580.0" || d.Name != "Stub" || d.UUID != "GPU-stub" || d.Total.N != 7<<30 || d.Used.N != 512<<20 || !d.HasEncoder || d.EncoderSessions.N != 2 {
 		t.Errorf("reading: %+v", reading)
 	}
-	if n := reading.Room().N; n != 7<<30-512<<20 {
-		t.Errorf("room: %d", n)
+	if d, known := reading.Fullest(); !known || d.Total.N-d.Used.N != 7<<30-512<<20 {
+		t.Errorf("the fullest device: %+v", d)
 	}
 	// Process ids mean something only where the driver's are ours.
 	held := reading.Of([]int{os.Getpid()})

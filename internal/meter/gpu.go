@@ -92,13 +92,13 @@ func (g GPUs) Usage() Usage {
 	return u
 }
 
-// Room is how many bytes of the fullest device are free.
-func (g GPUs) Room() Value {
-	room := Value{}
+// Fullest is the device with the least room; false where none is known.
+func (g GPUs) Fullest() (fullest GPU, known bool) {
 	for _, d := range g.Devices {
-		if free := d.Total.Sub(d.Used); free.Known && (!room.Known || free.N < room.N) {
-			room = free
+		room := d.Total.Sub(d.Used)
+		if room.Known && (!known || room.N < fullest.Total.N-fullest.Used.N) {
+			fullest, known = d, true
 		}
 	}
-	return room
+	return fullest, known
 }

@@ -341,3 +341,16 @@ func TestResidentTellsOwnMemoryFromFiles(t *testing.T) {
 		t.Errorf("no process has %s and %s bytes", anon, file)
 	}
 }
+
+func TestTheFullestDevice(t *testing.T) {
+	device := func(index int, total, used Value) GPU { return GPU{Index: index, Total: total, Used: used} }
+	g := GPUs{Devices: []GPU{
+		device(0, Exactly(80), Exactly(10)), device(1, Exactly(8), Exactly(5)), device(2, Value{}, Exactly(0)), device(3, Exactly(16), Exactly(12)),
+	}}
+	if d, known := g.Fullest(); !known || d.Index != 1 {
+		t.Errorf("device %d, %t; want 1, which has 3 left", d.Index, known)
+	}
+	if d, known := (GPUs{Devices: g.Devices[2:3]}).Fullest(); known {
+		t.Errorf("device %+v, of which nothing is known", d)
+	}
+}

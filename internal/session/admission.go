@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/meter"
 )
 
@@ -40,6 +41,11 @@ const (
 	// firstEstimate is what a session is taken to need before any of its app
 	// has been measured, in bytes.
 	firstEstimate = 192 << 20
+	// firstGPUMemory and firstGPUFiles likewise of a session that a GPU encodes:
+	// one CUDA context with its encoder (590 MiB and 17 files on an H200; less on
+	// small chips).
+	firstGPUMemory = 600 << 20
+	firstGPUFiles  = 20
 	// settled is how old a session must be for what it holds to show in what
 	// the machine has left; until then its estimate is reserved.
 	settled = 15 * time.Second
@@ -61,36 +67,48 @@ type Share struct {
 
 // need is what one session takes of the budgets.
 type need struct {
-	cores       float64
-	memory, gpu int64
+	cores              float64
+	memory, gpu, files int64
 }
 
 // budget is what admission knows. House.mu covers the reservations, which lie
 // in the sessions.
 type budget struct {
-	mu       sync.Mutex       // covers what follows
-	perPixel float64          // nanoseconds of a core that encoding a pixel costs
-	memory   map[string]int64 // by slug: the most that a session of late has held
+	mu       sync.Mutex         // covers what follows
+	perPixel float64            // nanoseconds of a core that encoding a pixel costs on the best rung
+	costs    map[string]float64 // likewise, by the encoder's element
+	memory   map[string]int64   // by slug: the most that a session of late has held
 	gpu      map[string]int64
+	files    map[string]int64
 	warned   map[string]bool // resources that are nearly full
 }
 
 func newBudget() *budget {
-	return &budget{memory: map[string]int64{}, gpu: map[string]int64{}, warned: map[string]bool{}}
+	return &budget{
+		costs: map[string]float64{}, memory: map[string]int64{}, gpu: map[string]int64{}, files: map[string]int64{}, warned: map[string]bool{},
+	}
 }
 
-// calibrate takes what encoding was measured to cost, in nanoseconds per pixel.
+// calibrate takes what encoding was measured to cost on the best rung, in
+// nanoseconds per pixel.
 func (b *budget) calibrate(perPixel float64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.perPixel = perPixel
 }
 
+// measured takes what encoding costs on a rung.
+func (b *budget) measured(element string, perPixel float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.costs[element] = perPixel
+}
+
 // learn takes what a session held. A large one is forgotten slowly.
 func (b *budget) learn(slug string, took meter.Usage) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for kind, v := range map[*map[string]int64]meter.Value{&b.memory: took[meter.MemoryPeak], &b.gpu: took[meter.GPUMemory]} {
+	for kind, v := range map[*map[string]int64]meter.Value{&b.memory: took[meter.MemoryPeak], &b.gpu: took[meter.GPUMemory], &b.files: took[meter.GPUFiles]} {
 		known := *kind
 		if _, ok := known[slug]; !v.Known || (!ok && len(known) >= maxEstimates) {
 			continue
@@ -99,15 +117,33 @@ func (b *budget) learn(slug string, took meter.Usage) {
 	}
 }
 
-// needs estimates what a session will take.
-func (b *budget) needs(r *Request) need {
+// needs estimates what a session will take that is encoded by an element.
+func (b *budget) needs(r *Request, element string) need {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	memory, ok := b.memory[r.App.Slug]
+	cost, ok := b.costs[element]
 	if !ok {
-		memory = firstEstimate
+		cost = b.perPixel
 	}
-	return need{cores: b.perPixel * float64(r.Width) * float64(r.Height) * float64(r.FPS) / 1e9, memory: memory, gpu: b.gpu[r.App.Slug]}
+	n := need{
+		cores:  cost * float64(r.Width) * float64(r.Height) * float64(r.FPS) / 1e9,
+		memory: firstEstimate,
+	}
+	if media.EncoderOf(element).Hardware {
+		n.gpu, n.files = firstGPUMemory, firstGPUFiles
+	}
+	for kind, learned := range map[*int64]map[string]int64{&n.memory: b.memory, &n.gpu: b.gpu, &n.files: b.files} {
+		if v, ok := learned[r.App.Slug]; ok {
+			*kind = v
+		}
+	}
+	return n
+}
+
+// needs estimates what a session will take on the rung that it would get now.
+func (h *House) needs(r *Request) need {
+	element, _ := h.ladder().rung()
+	return h.budget.needs(r, element)
 }
 
 // Budgets tells how much of each budget is in use; a budget without a limit, or
@@ -123,13 +159,18 @@ func (h *House) shares(more need) []Share {
 	l := h.limits()
 	var all []Share
 	sum, young := more, more
-	files := int64(0)
+	files := more.files
 	for _, s := range h.sessions {
 		sum.cores += s.need.cores
 		if time.Since(s.started) < settled {
 			young.memory, young.gpu = young.memory+s.need.memory, young.gpu+s.need.gpu
 		}
-		files += s.gpuFiles.Load()
+		// What it has open shows at once, so that the larger of both counts.
+		held := s.gpuFiles.Load()
+		if time.Since(s.started) < settled {
+			held = max(held, s.need.files)
+		}
+		files += held
 	}
 	if l.Sessions > 0 {
 		n := len(h.sessions)
@@ -145,12 +186,8 @@ func (h *House) shares(more need) []Share {
 		all = append(all, Share{"memory", float64(total.N - free.N + young.memory), float64(total.N - l.MemoryReserve)})
 	}
 	if reading, ok := h.gpus.newest(); ok {
-		if room := reading.Room(); room.Known {
-			total := int64(0)
-			for _, d := range reading.Devices {
-				total = max(total, d.Total.N)
-			}
-			all = append(all, Share{"gpu_memory", float64(total - room.N + young.gpu), float64(total - l.GPUMemoryReserve)})
+		if d, known := reading.Fullest(); known {
+			all = append(all, Share{"gpu_memory", float64(d.Used.N + young.gpu), float64(d.Total.N - l.GPUMemoryReserve)})
 		}
 	}
 	if l.GPUFiles > 0 {
@@ -169,17 +206,44 @@ func (l *Limits) cores() float64 {
 // admit tells why one more session does not fit, in words for its player. The
 // caller holds mu, and registers the session before it lets go.
 func (h *House) admit(s *Session) error {
-	s.need = h.budget.needs(&s.request)
 	shares := h.shares(s.need)
 	for _, share := range shares {
 		if share.Used <= share.Limit || share.Resource == "cores" && len(h.sessions) == 0 {
 			continue
 		}
-		h.refused.Add(1)
-		h.o.Log.Warn("a launch was refused: the host is full", "resource", share.Resource, "would_use", share.Used, "limit", share.Limit, "sessions", len(h.sessions))
-		return h.full(share)
+		return h.refuse(&s.request, share.Resource, h.full(share))
 	}
 	h.warn(shares)
+	return nil
+}
+
+// refuse counts a launch or return for which there is no room, and tells of it.
+func (h *House) refuse(r *Request, resource string, why error) error {
+	h.refused.Add(1)
+	h.event("refused", "resource", resource, "app", r.App.Title, "client", r.Client, "because", why.Error())
+	return why
+}
+
+// AdmitSize reserves what the session takes when its client returns with
+// another mode, or tells, in words for the player, why that does not fit. The
+// session itself stays as it is then. Sizes are in pixels, fps above 0.
+func (s *Session) AdmitSize(width, height, fps int) error {
+	s.mu.Lock()
+	as := s.request
+	s.mu.Unlock()
+	as.Width, as.Height, as.FPS = width, height, fps
+	want := s.house.needs(&as).cores
+	h := s.house
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if want > s.need.cores && len(h.sessions) > 1 {
+		for _, share := range h.shares(need{cores: want - s.need.cores}) {
+			if share.Resource == "cores" && share.Used > share.Limit {
+				return h.refuse(&as, share.Resource, evidence.Errorf(evidence.Full, "%w. Your session goes on: return to it with a smaller picture, or with fewer frames per second", h.full(share)))
+			}
+		}
+	}
+	s.need.cores = want
 	return nil
 }
 
@@ -251,13 +315,20 @@ func sessions(n int) string {
 }
 
 // rebook takes what a session that runs needs now, as after a change of its
-// size; it is never refused for that.
-func (s *Session) rebook(width, height, fps int) {
+// size or of its encoder; it is never refused for that. Without an element it is
+// the one that the session would get now.
+func (s *Session) rebook(width, height, fps int, element string) {
+	s.mu.Lock()
 	as := s.request
+	s.mu.Unlock()
 	as.Width, as.Height, as.FPS = width, height, fps
-	n := s.house.budget.needs(&as)
-	s.house.mu.Lock()
-	defer s.house.mu.Unlock()
+	h := s.house
+	if element == "" {
+		element, _ = h.ladder().rung()
+	}
+	n := h.budget.needs(&as, element)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	s.need.cores = n.cores
-	s.house.warn(s.house.shares(need{}))
+	h.warn(h.shares(need{}))
 }

@@ -113,12 +113,15 @@ func TestAWarningComesBeforeTheLimit(t *testing.T) {
 func TestNeedsAreLearned(t *testing.T) {
 	b := newBudget()
 	r := request("a", demo())
-	if n := b.needs(&r); n.memory != firstEstimate || n.cores != 0 {
+	if n := b.needs(&r, "x264enc"); n != (need{memory: firstEstimate}) {
 		t.Errorf("at first: %+v", n)
 	}
-	b.learn(r.App.Slug, meter.Usage{meter.MemoryPeak: meter.Exactly(1000 << 20), meter.GPUMemory: meter.Exactly(7)})
+	if n := b.needs(&r, "nvh264enc"); n != (need{memory: firstEstimate, gpu: firstGPUMemory, files: firstGPUFiles}) {
+		t.Errorf("at first, on a GPU: %+v", n)
+	}
+	b.learn(r.App.Slug, meter.Usage{meter.MemoryPeak: meter.Exactly(1000 << 20), meter.GPUMemory: meter.Exactly(7), meter.GPUFiles: meter.Exactly(3)})
 	b.learn(r.App.Slug, meter.Usage{meter.MemoryPeak: meter.Exactly(10 << 20), meter.GPUMemory: meter.Value{}})
-	if n := b.needs(&r); n.memory != 900<<20 || n.gpu != 7 {
+	if n := b.needs(&r, "nvh264enc"); n != (need{memory: 900 << 20, gpu: 7, files: 3}) {
 		t.Errorf("learned: %+v", n)
 	}
 	for i := range 2 * maxEstimates {
@@ -126,6 +129,72 @@ func TestNeedsAreLearned(t *testing.T) {
 	}
 	if len(b.memory) > maxEstimates {
 		t.Errorf("%d apps are remembered", len(b.memory))
+	}
+}
+
+// TestWhatARungCosts: each has its own price; one that was not measured has the
+// best one's.
+func TestWhatARungCosts(t *testing.T) {
+	b := newBudget()
+	r := request("a", demo())
+	b.calibrate(1e9 / (640 * 360 * 30))
+	b.measured("openh264enc", 3e9/(640*360*30))
+	if n := b.needs(&r, "openh264enc"); n.cores < 2.99 || n.cores > 3.01 {
+		t.Errorf("%v cores on the dear rung", n.cores)
+	}
+	if n := b.needs(&r, "x264enc"); n.cores < 0.99 || n.cores > 1.01 {
+		t.Errorf("%v cores on one that was not measured", n.cores)
+	}
+}
+
+// TestGPUFilesAreReserved: what sessions are expected to open counts before it
+// shows, so that launches at one time do not overshoot.
+func TestGPUFilesAreReserved(t *testing.T) {
+	o := options(t)
+	o.Limits.Sessions, o.Limits.GPUFiles = 0, 50
+	h := open(t, o)
+	h.budget.learn(demo().Slug, meter.Usage{meter.GPUFiles: meter.Exactly(20)})
+	h.launch(request("a", demo()))
+	h.launch(request("b", demo()))
+	_, err := h.Launch(t.Context(), request("c", demo()))
+	if evidence.KindOf(err) != evidence.Full || !strings.Contains(err.Error(), "too many files open, with 2 sessions running") {
+		t.Errorf("60 of 50 files: %v", err)
+	}
+	h.await("a refusal", 1, func(e evidence.Event) bool {
+		return e.Session == "" && e.Attrs["about"] == "refused" && e.Attrs["resource"] == "gpu_files" && e.Attrs["client"] == "c"
+	})
+	if h.Refused() != 1 {
+		t.Errorf("%d refusals are counted", h.Refused())
+	}
+}
+
+// TestAReturnMustFit: a client that returns with a larger picture than there is
+// room for reads so, and keeps its session and its place.
+func TestAReturnMustFit(t *testing.T) {
+	o := options(t)
+	o.Limits.Cores = 3
+	h := open(t, o)
+	h.budget.calibrate(1e9 / (640 * 360 * 30))
+	a := h.launch(request("a", demo()))
+	if err := a.AdmitSize(1280, 720, 60); err != nil {
+		t.Errorf("the only session may be as large as it likes: %v", err)
+	}
+	if err := a.AdmitSize(640, 360, 30); err != nil {
+		t.Error(err)
+	}
+	h.launch(request("b", demo()))
+	if err := a.AdmitSize(640, 360, 60); err != nil {
+		t.Errorf("3 of 3 cores: %v", err)
+	}
+	err := a.AdmitSize(1280, 720, 30)
+	if evidence.KindOf(err) != evidence.Full || !strings.Contains(err.Error(), "this host is full: its processors have enough to do with 2 sessions") ||
+		!strings.Contains(err.Error(), "return to it with a smaller picture") {
+		t.Errorf("5 of 3 cores: %v", err)
+	}
+	for _, share := range h.Budgets() {
+		if share.Resource == "cores" && (share.Used < 2.99 || share.Used > 3.01) {
+			t.Errorf("%v cores are booked, want the 3 of before", share.Used)
+		}
 	}
 }
 

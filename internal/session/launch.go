@@ -43,6 +43,7 @@ func (h *House) start(ctx context.Context, request Request, events evidence.Sink
 	if err := request.App.Validate(); err != nil {
 		return nil, err
 	}
+	s.need = h.needs(&s.request)
 	if err := h.register(s); err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func (s *Session) takeUser() (err error) {
 		return err
 	}
 	if s.credential, err = s.house.ids.take(); err != nil {
-		return evidence.Errorf(evidence.Full, "this host is full: %w", err)
+		return s.house.refuse(&s.request, "user_ids", evidence.Errorf(evidence.Full, "this host is full: %w", err))
 	}
 	s.pooled = true
 	return nil

@@ -99,6 +99,7 @@ func (r *rendition) run(ctx context.Context) {
 			return
 		}
 		r.frames = 0
+		s.rebook(r.stream.Width, r.stream.Height, r.stream.FPS, element)
 		err := r.encode(ctx, element, &sink, why(steps)...)
 		if ctx.Err() != nil {
 			return

@@ -140,6 +140,9 @@ func (h *House) tryAndTell(ctx context.Context, element string) (RungState, bool
 		return RungState{}, false
 	}
 	took := time.Since(begun)
+	if ready.PixelNanos > 0 {
+		h.budget.measured(element, ready.PixelNanos)
+	}
 	was, r, current := h.rungs.tried(element, ready.PixelNanos, took, err)
 	switch {
 	case !current:

@@ -34,7 +34,7 @@ func (s *Session) Prepare(ctx context.Context, stream Stream) error {
 			return evidence.Errorf(evidence.Unavailable, "resize the display: %w", err)
 		}
 	}
-	s.rebook(stream.Width, stream.Height, stream.FPS)
+	s.rebook(stream.Width, stream.Height, stream.FPS, "")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.end != "" || s.rendition != nil {

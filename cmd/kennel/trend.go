@@ -18,8 +18,8 @@ func newSessionsTrend() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "trend", Short: "Say what grows from session to session", Args: cobra.NoArgs,
 		Long: "Say what grows from session to session: what kennel serve itself holds after\n" +
-			"each, and what sessions did not give back, from the receipts of this run of\n" +
-			"the host. A growth counts when its whole 95 % confidence interval is above 0.",
+			"each, what the GPUs hold, whoever holds it, and what sessions did not give\n" +
+			"back, from the receipts of this run of the host. A growth counts when its whole 95 % confidence interval is above 0.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := remote(dir)
 			if err != nil {
@@ -69,9 +69,9 @@ func verdict(r session.ResourceTrend) string {
 // amountPer is an amount that may be a fraction, or below 0.
 func amountPer(r meter.Resource, v float64) string {
 	switch {
-	case math.IsInf(v, 0):
+	case math.Abs(v) >= math.MaxFloat64:
 		return "unknown"
-	case r == meter.Memory || r == meter.GPUMemory:
+	case r == meter.Memory || r == meter.GPUMemory || r == meter.GPUUnowned:
 		return fmt.Sprintf("%.1f KiB", v/1024)
 	}
 	return fmt.Sprintf("%.2f", v)

@@ -78,7 +78,7 @@ func Describe(r Resource, v Value) string {
 		return "unknown"
 	}
 	switch r {
-	case Memory, MemoryPeak, GPUMemory:
+	case Memory, MemoryPeak, GPUMemory, GPUUnowned:
 		return fmt.Sprintf("%.1f MiB", float64(v.N)/(1<<20))
 	case CPU:
 		return fmt.Sprintf("%.2f s", float64(v.N)/1e9)

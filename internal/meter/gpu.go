@@ -80,11 +80,25 @@ func (g GPUs) Of(pids []int) Value {
 	return sum
 }
 
+// Unowned is the memory in use that belongs to no process which the driver
+// lists; unknown where it does not tell of all.
+func (d GPU) Unowned() Value {
+	if !d.ProcessesKnown {
+		return Value{}
+	}
+	rest := d.Used
+	for _, p := range d.Processes {
+		rest = rest.Sub(p.Memory)
+	}
+	return rest
+}
+
 // Usage is what is in use on all devices together.
 func (g GPUs) Usage() Usage {
-	u := Usage{GPUMemory: Exactly(0)}
+	u := Usage{GPUMemory: Exactly(0), GPUUnowned: Exactly(0)}
 	for _, d := range g.Devices {
 		u.Add(GPUMemory, d.Used)
+		u.Add(GPUUnowned, d.Unowned())
 		if d.HasEncoder {
 			u.Add(EncoderSessions, d.EncoderSessions)
 		}

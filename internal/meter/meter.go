@@ -86,6 +86,9 @@ const (
 	// GPUMemory is in bytes of the device, EncoderSessions those of NVENC.
 	GPUMemory       Resource = "gpu_memory"
 	EncoderSessions Resource = "encoder_sessions"
+	// GPUUnowned is in bytes of the device that are in use, but by no process
+	// that the driver lists: its own, and what it kept of processes that are gone.
+	GPUUnowned Resource = "gpu_memory_unowned"
 	// Cgroups and Directories are what a session made in the file system.
 	Cgroups     Resource = "cgroups"
 	Directories Resource = "directories"

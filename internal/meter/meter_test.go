@@ -137,7 +137,7 @@ func TestProcessTree(t *testing.T) {
 func TestStatLines(t *testing.T) {
 	line := "4211 (a) b (c) S 1 4211 4211 0 -1 4194560 1032 0 0 0 12 30 0 0 20 0 7 0 881 12345 250 18446744073709551615 1"
 	p, err := parseStat(line)
-	want := Process{PID: 4211, Parent: 1, Name: "a) b (c", State: "S", Threads: 7, RSS: 250 * int64(os.Getpagesize()), CPU: 420_000_000}
+	want := Process{PID: 4211, Parent: 1, Name: "a) b (c", State: "S", Threads: 7, RSS: 250 * int64(os.Getpagesize()), CPU: 420_000_000, Start: 881}
 	if err != nil || p != want {
 		t.Errorf("%+v, %v", p, err)
 	}
@@ -145,6 +145,24 @@ func TestStatLines(t *testing.T) {
 		if _, err := parseStat(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+// TestUnowned: what no process holds is told only where every process is known.
+func TestUnowned(t *testing.T) {
+	d := GPU{Used: Exactly(700), ProcessesKnown: true, Processes: []GPUProcess{{PID: 1, Memory: Exactly(100)}, {PID: 2, Memory: Exactly(50)}}}
+	if got := d.Unowned(); got != Exactly(550) {
+		t.Errorf("unowned %v", got)
+	}
+	d.Processes[1].Memory = Value{}
+	if got := d.Unowned(); got.Known {
+		t.Errorf("with a process that is not told: %v", got)
+	}
+	if got := (GPU{Used: Exactly(1)}).Unowned(); got.Known {
+		t.Errorf("without a list of processes: %v", got)
+	}
+	if u := (GPUs{Devices: []GPU{{Used: Exactly(700), ProcessesKnown: true}, d}}).Usage(); u[GPUMemory] != Exactly(1400) || u[GPUUnowned].Known {
+		t.Errorf("usage %v", u)
 	}
 }
 
@@ -295,8 +313,9 @@ func TestTrendBesideALoad(t *testing.T) {
 		t.Errorf("a leak beneath a load: %+v", got)
 	}
 	same, loads := amounts(1, func(i int) float64 { return float64(i) })
-	if got := TrendBeside(same, loads); got.Rising() {
-		t.Errorf("a load that grows with the cycles: %+v", got)
+	got := TrendBeside(same, loads)
+	if _, err := json.Marshal(got); got.Rising() || got.Low > -math.MaxFloat64 || err != nil {
+		t.Errorf("a load that grows with the cycles: %+v, %v", got, err)
 	}
 }
 

@@ -19,6 +19,9 @@ type Process struct {
 	Threads int           `json:"threads"`
 	RSS     int64         `json:"rss"` // bytes
 	CPU     time.Duration `json:"cpu"` // user and system
+	// Start is when it began, in ticks since the machine's start: it tells a
+	// process from a later one with the same pid.
+	Start int64 `json:"start"`
 }
 
 // Process reads one process.
@@ -58,6 +61,7 @@ func parseStat(line string) (Process, error) {
 		{fields[11], func(n int64) { user = n }},
 		{fields[12], func(n int64) { system = n }},
 		{fields[17], func(n int64) { p.Threads = int(n) }},
+		{fields[19], func(n int64) { p.Start = n }},
 		{fields[21], func(n int64) { pages = n }},
 	} {
 		v, err := strconv.ParseInt(n.text, 10, 64)

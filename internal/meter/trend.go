@@ -37,9 +37,8 @@ func TrendOf(values []Value) Trend { return TrendBeside(values, nil) }
 func TrendBeside(values []Value, load []float64) Trend {
 	p := pointsOf(values, load)
 	n := float64(len(p.x))
-	t := Trend{Cycles: len(p.x), Low: math.Inf(-1), High: math.Inf(1)}
+	t := Trend{Cycles: len(p.x)}
 	if n < 2 {
-		t.Low, t.High = 0, 0
 		if n == 1 {
 			t.Last = p.y[0]
 		}
@@ -54,7 +53,9 @@ func TrendBeside(values []Value, load []float64) Trend {
 	}
 	sxx := dot(p.x, p.x)
 	if sxx < 1e-9 {
-		return t // the load grew with the cycles: nothing can be said
+		// The load grew with the cycles: nothing can be said. JSON has no infinity.
+		t.Low, t.High = -math.MaxFloat64, math.MaxFloat64
+		return t
 	}
 	t.Slope = dot(p.x, p.y) / sxx
 	t.Last = my + t.Slope*(float64(len(values)-1)-mx)

@@ -29,10 +29,11 @@ type gpus struct {
 	board   *meter.Board
 	reading meter.GPUs
 	known   bool // reading is the newest, and not of before a failure
+	pages   gpuPages
 }
 
 func newGPUs(h *House) *gpus {
-	g := &gpus{meter: h.o.GPUMeter, house: h}
+	g := &gpus{meter: h.o.GPUMeter, house: h, pages: gpuPages{}}
 	if g.meter == nil {
 		g.meter = media.NewGPUMeter(h.spawner, media.Options{Executable: h.o.MediaExecutable, Env: h.markers("meter")})
 	}
@@ -42,9 +43,16 @@ func newGPUs(h *House) *gpus {
 // read takes a reading and keeps it.
 func (g *gpus) read(ctx context.Context) error {
 	g.house.countGPUFiles()
+	quiet := len(g.house.everybody()) == 0
 	reading, err := g.meter.Read(ctx)
+	if err == nil {
+		g.house.noteHolders(reading)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err == nil && quiet {
+		g.pages.see(reading)
+	}
 	g.known = err == nil
 	if err == nil {
 		g.reading = reading
@@ -157,22 +165,40 @@ func (h *House) Meters() ([]meter.Reading, *meter.GPUs) {
 	return h.gpus.readings(), nil
 }
 
-// gpuMemory is what some processes hold on the GPUs now, by NVML or by what
-// other drivers tell of their files. ok is false where there is no GPU.
+// gpuMemory is what some processes hold on the GPUs now. ok is false where there
+// is no GPU.
 func (h *House) gpuMemory(ctx context.Context, pids []int) (v meter.Value, ok bool) {
+	return h.gpuMemoryOf(h.readGPUs(ctx), pids)
+}
+
+// readGPUs takes a reading of NVIDIA's devices now: nil on a machine without,
+// one without devices where nothing is known.
+func (h *House) readGPUs(ctx context.Context) *meter.GPUs {
 	h.gpus.mu.Lock()
 	watched := h.gpus.board != nil
 	h.gpus.mu.Unlock()
 	if !watched {
-		return meter.Live.DRM(pids)
+		return nil
 	}
 	if h.dark(media.GPUMeterName) {
-		return meter.Value{}, true
+		return &meter.GPUs{}
 	}
 	ctx, cancel := context.WithTimeout(ctx, gaugeDeadline)
 	defer cancel()
 	reading, err := h.gpus.meter.Read(ctx)
 	if err != nil {
+		return &meter.GPUs{}
+	}
+	return &reading
+}
+
+// gpuMemoryOf is what some processes hold, by NVML or by what other drivers
+// tell of their files.
+func (h *House) gpuMemoryOf(reading *meter.GPUs, pids []int) (v meter.Value, ok bool) {
+	switch {
+	case reading == nil:
+		return meter.Live.DRM(pids)
+	case len(reading.Devices) == 0:
 		return meter.Value{}, true
 	}
 	return reading.Of(pids), true

@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -14,23 +16,59 @@ import (
 	"github.com/kennel-stream/kennel/internal/meter"
 )
 
-// driver is a GPU meter whose driver answers, or not.
+// driver is a GPU meter whose driver answers, or not. Like real ones it lists
+// the processes that are alive.
 type driver struct {
-	dead atomic.Bool
-	held atomic.Int64 // bytes that every process is said to hold
+	dead  atomic.Bool
+	users atomic.Pointer[func() []int] // the processes with a context
+	kept  atomic.Int64                 // bytes that it holds for nobody
+	ghost atomic.Int64                 // a process that it lists, though it is gone
 }
+
+// contextBytes is what a process with a context holds.
+const contextBytes = 3 << 20
 
 func (d *driver) Read(context.Context) (meter.GPUs, error) {
 	if d.dead.Load() {
 		return meter.GPUs{}, errors.New("NVML: GPU is lost (15)")
 	}
-	gpu := meter.GPU{Name: "Test", Total: meter.Exactly(8 << 30), Used: meter.Exactly(1 << 30), ProcessesKnown: true}
-	if n := d.held.Load(); n > 0 {
-		for pid := range 1 << 16 {
-			gpu.Processes = append(gpu.Processes, meter.GPUProcess{PID: pid, Memory: meter.Exactly(n)})
+	gpu := meter.GPU{Name: "Test", Total: meter.Exactly(8 << 30), Used: meter.Exactly(1<<30 + d.kept.Load()), ProcessesKnown: true}
+	list := func(pid int) {
+		gpu.Processes = append(gpu.Processes, meter.GPUProcess{PID: pid, Memory: meter.Exactly(contextBytes)})
+		gpu.Used.N += contextBytes
+	}
+	if users := d.users.Load(); users != nil {
+		for _, pid := range (*users)() {
+			if p, err := meter.Live.Process(pid); err == nil && p.State != "Z" {
+				list(pid)
+			}
 		}
 	}
+	if pid := d.ghost.Load(); pid > 0 {
+		list(int(pid))
+	}
 	return meter.GPUs{Driver: "1", Devices: []meter.GPU{gpu}, Taken: time.Now()}, nil
+}
+
+// withDriver opens a house with that driver, of whose sessions every process
+// has a context.
+func withDriver(t *testing.T) (*house, *driver, <-chan Receipt) {
+	t.Helper()
+	d := &driver{}
+	o := options(t)
+	receipts := make(chan Receipt, 10)
+	o.GPUMeter, o.Receipt = d, func(r Receipt) { receipts <- r }
+	h := open(t, o)
+	h.receiptDelay = 10 * time.Millisecond
+	users := func() (pids []int) {
+		for _, s := range h.everybody() {
+			pids = append(pids, s.Processes()...)
+		}
+		return pids
+	}
+	d.users.Store(&users)
+	t.Cleanup(h.watchGPUs())
+	return h, d, receipts
 }
 
 // watchGPUs returns once the meter is watched; the returned function ends that.
@@ -102,30 +140,86 @@ func TestAMeterGoesDark(t *testing.T) {
 	}
 }
 
-// TestGPUMemoryThatStays is a residue: drivers have been seen to keep what a
-// dead process had.
+// TestGPUMemoryThatStays with a process that is gone is a residue, also where
+// it was an encoder that was replaced long before the end.
 func TestGPUMemoryThatStays(t *testing.T) {
-	d := &driver{}
-	o := options(t)
-	receipts := make(chan Receipt, 1)
-	o.GPUMeter, o.Receipt = d, func(r Receipt) { receipts <- r }
-	h := open(t, o)
-	h.receiptDelay = 10 * time.Millisecond
-	defer h.watchGPUs()()
+	h, d, receipts := withDriver(t)
 	s := h.launch(request("a", demo()))
-	d.held.Store(3 << 20)
-	if r := h.endWithReceipt(s, receipts); r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, " "), "MiB of GPU memory") || r.Took[meter.GPUMemory].N < 3<<20 {
+	next(t, h.play(s, stream))
+	_, p := s.rendition.current()
+	p.Kill()
+	h.await("another encoder", 1, func(e evidence.Event) bool { return e.Attrs["next"] != "" })
+	d.ghost.Store(int64(p.PID()))
+	r := h.endWithReceipt(s, receipts)
+	if r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, " "), "3 MiB of GPU memory of processes that are gone") || r.Took[meter.GPUMemory].N < contextBytes {
 		t.Errorf("receipt: %+v", r)
 	}
-	d.held.Store(0)
+	d.ghost.Store(0)
 	s = h.launch(request("a", demo()))
-	if r := h.endWithReceipt(s, receipts); r.Fault() != "" || r.Later[meter.GPUMemory] != meter.Exactly(0) {
+	if r := h.endWithReceipt(s, receipts); r.Fault() != "" || r.Later[meter.GPUMemory] != meter.Exactly(0) || r.Device[meter.GPUMemory] != meter.Exactly(1<<30) {
 		t.Errorf("receipt: %+v", r)
 	}
 	d.dead.Store(true)
 	s = h.launch(request("a", demo()))
-	if r := h.endWithReceipt(s, receipts); r.Fault() != "" || r.Took[meter.GPUMemory].Known {
+	if r := h.endWithReceipt(s, receipts); r.Fault() != "" || r.Took[meter.GPUMemory].Known || r.Device != nil {
 		t.Errorf("what is unknown was shown as %v: %+v", r.Took[meter.GPUMemory], r)
+	}
+}
+
+// TestGPUMemoryThatNobodyHolds: real drivers list no process that is gone; what
+// they keep of it shows only in what the device has in use.
+func TestGPUMemoryThatNobodyHolds(t *testing.T) {
+	h, d, receipts := withDriver(t)
+	const leak = 100 << 20
+	cycle := func(client string, keep int64, want string) {
+		t.Helper()
+		s := h.launch(request(client, demo()))
+		d.kept.Add(keep)
+		r := h.endWithReceipt(s, receipts)
+		if got := strings.Join(r.Residue, " "); (want == "") != (got == "") || !strings.Contains(got, want) || r.Device[meter.GPUUnowned] != meter.Exactly(1<<30+d.kept.Load()) {
+			t.Errorf("the driver keeps %d MiB more: residue %q, device %v", keep>>20, r.Residue, r.Device)
+		}
+	}
+	cycle("a", 0, "")
+	for range 3 {
+		cycle("a", leak, "100 MiB of memory of GPU 0 (Test) that no process holds")
+	}
+	// Little is told when it has added up.
+	cycle("a", gpuTolerance/2, "")
+	cycle("a", gpuTolerance/2, "")
+	cycle("a", gpuTolerance/2, "24 MiB of memory")
+	cycle("a", -leak, "")
+	cycle("a", leak, "100 MiB of memory")
+	// Beside a session whose own memory is known, likewise.
+	h.launch(request("long", demo()))
+	cycle("b", 0, "")
+	cycle("b", leak, "100 MiB of memory")
+}
+
+// TestHolders: a process that is gone counts, one that only has its pid does not.
+func TestHolders(t *testing.T) {
+	var o holders
+	gone := exec.Command("cat")
+	in, err := gone.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Start(); err != nil {
+		t.Fatal(err)
+	}
+	o.note(gone.Process.Pid, os.Getpid())
+	_ = in.Close()
+	_ = gone.Wait()
+	if all := o.all(); len(all) != 2 {
+		t.Errorf("holders %v", all)
+	}
+	o.starts[os.Getpid()]-- // another one had this pid
+	if all := o.all(); !slices.Equal(all, []int{gone.Process.Pid}) {
+		t.Errorf("holders %v, of which %d is somebody else", all, os.Getpid())
+	}
+	o.note(gone.Process.Pid + 1<<22) // no such process
+	if len(o.starts) != 2 {
+		t.Errorf("holders %v", o.starts)
 	}
 }
 

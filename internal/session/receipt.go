@@ -35,6 +35,9 @@ type Receipt struct {
 	// Residue names what did not come back, by the later look; nil when
 	// everything did. It is the fault leak.
 	Residue []string `json:"residue,omitempty"`
+	// Device is what the machine's GPUs hold in all at the later look, whoever
+	// holds it; nil where no driver tells it.
+	Device meter.Usage `json:"device,omitempty"`
 	// Beside is how many other sessions ran at the later look.
 	Beside int `json:"beside"`
 	// ServeChecked tells that the host's own files could be compared with
@@ -69,7 +72,7 @@ func (s *Session) take() meter.Usage {
 	if !u[meter.CPU].Known {
 		u[meter.CPU] = busy(pids)
 	}
-	s.took = pids
+	s.held.note(pids...)
 	if v, ok := s.house.gpuMemory(context.Background(), pids); ok {
 		u[meter.GPUMemory] = v
 	}
@@ -107,20 +110,6 @@ func (s *Session) cgroups() []string {
 // containers names those that the session has at the engine.
 func (s *Session) containers() ([]string, error) {
 	return s.house.runner.Left(context.Background(), s.id)
-}
-
-// leftOnGPU adds what drivers still hold for the session's processes. They take
-// it back shortly after a process is gone, so that only a later look counts.
-func (s *Session) leftOnGPU(u meter.Usage) (residue []string) {
-	v, ok := s.house.gpuMemory(s.house.ending, s.took)
-	if !ok {
-		return nil
-	}
-	u[meter.GPUMemory] = v
-	if v.Known && v.N > 0 {
-		residue = append(residue, fmt.Sprintf("%d MiB of GPU memory of processes that are gone", v.N>>20))
-	}
-	return residue
 }
 
 // busy is the time that live processes have worked.
@@ -203,7 +192,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		h.budget.learn(r.App, r.Took)
 		r.Later, r.Residue = s.left()
 		h.runner.Forget(s.id)
-		r.Residue = append(r.Residue, s.leftOnGPU(r.Later)...)
+		r.Residue = append(r.Residue, s.leftOnGPU(&r)...)
 		r.Serve, r.ServeStarted, r.Beside = own(), h.started, len(h.everybody())
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked

@@ -94,7 +94,7 @@ type Session struct {
 	runs     int           // how many of those there have been
 	need     need          // what it was admitted with; of House.mu
 	gpuFiles atomic.Int64  // what it was last seen to have open
-	took     []int         // its processes when it was told to end; of the teardown
+	held     holders       // processes of it that may hold a GPU's memory
 
 	mu        sync.Mutex // covers what follows
 	state     State

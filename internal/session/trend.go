@@ -12,8 +12,9 @@ import (
 
 // ResourceTrend is how a resource changes from session to session.
 type ResourceTrend struct {
-	// Of is "serve" for what kennel serve itself holds after each session, or
-	// "left" for what sessions did not give back, added up.
+	// Of is "serve" for what kennel serve itself holds after each session,
+	// "left" for what sessions did not give back, added up, or "device" for what
+	// the machine's GPUs hold, whoever holds it.
 	Of       string         `json:"of"`
 	Resource meter.Resource `json:"resource"`
 	meter.Trend
@@ -45,6 +46,7 @@ func Trends(receipts []Receipt, limits map[meter.Resource]float64) []ResourceTre
 	newest := receipts[len(receipts)-1].ServeStarted
 	receipts = slices.DeleteFunc(slices.Clone(receipts), func(r Receipt) bool { return !r.ServeStarted.Equal(newest) })
 	all := trendsOf("serve", steadiest(receipts), limits, func(r Receipt, name meter.Resource) meter.Value { return r.Serve[name] })
+	all = append(all, trendsOf("device", steadiest(receipts), limits, func(r Receipt, name meter.Resource) meter.Value { return r.Device[name] })...)
 	sums := map[meter.Resource]meter.Value{}
 	return append(all, trendsOf("left", receipts, limits, func(r Receipt, name meter.Resource) meter.Value {
 		sum, ok := sums[name]
@@ -83,8 +85,11 @@ func trendsOf(of string, receipts []Receipt, limits map[meter.Resource]float64, 
 	}
 	last := receipts[len(receipts)-1]
 	usage := last.Serve
-	if of == "left" {
+	switch of {
+	case "left":
 		usage = last.Later
+	case "device":
+		usage = last.Device
 	}
 	var all []ResourceTrend
 	for _, name := range usage.Resources() {
@@ -125,6 +130,7 @@ func (h *House) ResourceLimits() map[meter.Resource]float64 {
 		for _, d := range reading.Devices {
 			limits[meter.GPUMemory] += float64(d.Total.N)
 		}
+		limits[meter.GPUUnowned] = limits[meter.GPUMemory]
 	}
 	if n := h.limits().GPUFiles; n > 0 {
 		limits[meter.GPUFiles] = float64(n)

@@ -92,6 +92,20 @@ func TestTrendsOfABusyHost(t *testing.T) {
 	}
 }
 
+// TestTrendOfADevice: memory that a driver keeps of every session is forecast.
+func TestTrendOfADevice(t *testing.T) {
+	all := life(time.Unix(2, 0), 30, 0)
+	for i := range all {
+		all[i].Device = meter.Usage{meter.GPUMemory: meter.Exactly(1000 + 20*i + i%2), meter.GPUUnowned: meter.Exactly(500 + 20*i)}
+	}
+	limits := map[meter.Resource]float64{meter.GPUMemory: 2000, meter.GPUUnowned: 2000}
+	for _, name := range []meter.Resource{meter.GPUMemory, meter.GPUUnowned} {
+		if got := find(t, Trends(all, limits), "device", name); !got.Rising || got.Slope < 19 || got.Slope > 21 || got.Remaining < 15 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // TestAGrowthIsTold once, with its forecast.
 func TestAGrowthIsTold(t *testing.T) {
 	h := open(t, options(t))

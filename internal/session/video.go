@@ -181,6 +181,7 @@ func (s *Session) takeWorker(ctx context.Context) (*warm, error) {
 		s.house.spares.retire(w)
 		return nil, err
 	}
+	s.held.note(w.worker.Process().PID())
 	s.output.Follow("media", w.output)
 	w.output = nil
 	return w, nil

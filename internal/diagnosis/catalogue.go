@@ -25,6 +25,36 @@ type Sign struct {
 	re *regexp.Regexp
 }
 
+// familyGPU are faults of a GPU that is full, worn or not set up.
+const familyGPU = "gpu"
+
+// Settle is a command for the host, and what its answer would mean.
+type Settle struct {
+	Run   string `json:"run"`
+	Means string `json:"means"`
+}
+
+// String is both for people.
+func (s Settle) String() string {
+	if s.Run == "" {
+		return ""
+	}
+	return s.Run + " (" + s.Means + ")"
+}
+
+// settled makes what would settle a doubt about an entry that does not say.
+func (f *Fault) settled() Settle {
+	switch {
+	case f.Settle.Run != "" || f.Benign:
+		return f.Settle
+	case len(f.Signs) > 0 && strings.HasPrefix(f.Signs[0].Literal, "fault="):
+		return Settle{"kennel sessions show ID", "The events before it, and the session's output, tell what led to it."}
+	case len(f.Signs) > 0 && !strings.ContainsRune(f.Signs[0].Literal, '\''):
+		return Settle{"docker logs wolf 2>&1 | grep -F -B20 -e '" + f.Signs[0].Literal + "'", "The last warning or error before it is the cause."}
+	}
+	return Settle{"docker logs --since 1h wolf 2>&1 | kennel doctor -", "The whole log of that time tells what came before."}
+}
+
 // Severity is how much a fault costs.
 type Severity string
 
@@ -48,6 +78,9 @@ type Fault struct {
 	Name     string         `json:"name"`
 	Stage    evidence.Stage `json:"stage"`
 	Severity Severity       `json:"severity"`
+	// Family groups faults that are looked into by the same commands; familyGPU
+	// or empty.
+	Family string `json:"family,omitempty"`
 	// Benign is noise: it is in good logs as well and is never a cause.
 	Benign bool `json:"benign"`
 	// Effect faults are as a rule only what others lead to: where no cause of one
@@ -67,6 +100,9 @@ type Fault struct {
 	// RestartHelps is "yes", "no", "first-session-no-later-yes" or "unknown".
 	RestartHelps string `json:"restart_helps"`
 	Cure         string `json:"cure"`
+	// Settle is what would settle a doubt. Where an entry has none, one is made of
+	// its sign; noise needs none.
+	Settle Settle `json:"settle,omitzero"`
 	// FalsePositives says when the sign means nothing.
 	FalsePositives string `json:"false_positives"`
 	// DependsOn are its usual causes: while one of them is present, this is an
@@ -144,9 +180,14 @@ func (f *Fault) prepare() error {
 		return problem("%q is not a stage", f.Stage)
 	case len(f.Signs) == 0 && !f.Derived && len(f.SeenBy) == 0:
 		return problem("it has no sign, is not derived, and no command in seen_by shows it")
+	case f.Family != "" && f.Family != familyGPU:
+		return problem("%q is not a family: use %q or none", f.Family, familyGPU)
+	case (f.Settle.Run == "") != (f.Settle.Means == ""):
+		return problem("settle needs both a command to run and what its answer means")
 	case f.Effect && (f.Benign || len(f.DependsOn) == 0):
 		return problem("it is an effect, and names no fault in depends_on that it is an effect of")
 	}
+	f.Settle = f.settled()
 	for i := range f.Signs {
 		s := &f.Signs[i]
 		if len(s.Literal) < minLiteral {
@@ -216,6 +257,7 @@ func (f Fault) Explain() string {
 		{"After good sessions", f.LaterSession},
 		{"Cure", f.Cure},
 		{"A restart helps", f.RestartHelps},
+		{"To be sure", f.Settle.String()},
 		{"It means nothing when", f.FalsePositives},
 		{"Usual causes", strings.Join(f.DependsOn, ", ")},
 	} {

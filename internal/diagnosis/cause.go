@@ -35,13 +35,17 @@ type Root struct {
 	For        []string `json:"for"`
 	Against    []string `json:"against"`
 	// Reading says what it means here, in a first or a later session.
-	Reading      string    `json:"reading"`
-	Cure         string    `json:"cure"`
-	RestartHelps string    `json:"restart_helps"`
-	At           time.Time `json:"at"`
+	Reading      string `json:"reading"`
+	Cure         string `json:"cure"`
+	RestartHelps string `json:"restart_helps"`
+	// Settle is what would settle a doubt.
+	Settle Settle    `json:"settle"`
+	At     time.Time `json:"at"`
 	Place
 	// Session is the index of the session in which it shows, -1 for none.
 	Session int `json:"session"`
+
+	family string
 }
 
 // Diagnosis is what a log says.
@@ -214,7 +218,7 @@ func (sc *scope) choose() {
 func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 	entry := c.faults[c.byID[f.Fault]]
 	r := Root{
-		ID: f.Fault, Name: entry.Name, Cure: entry.Cure, RestartHelps: entry.RestartHelps, At: f.At, Place: f.Place, Session: sc.session,
+		ID: f.Fault, Name: entry.Name, Cure: entry.Cure, RestartHelps: entry.RestartHelps, Settle: entry.Settle, family: entry.Family, At: f.At, Place: f.Place, Session: sc.session,
 		For: []string{}, Against: []string{}, Reading: entry.FirstSession, Confidence: "high",
 	}
 	later := sc.session >= 0 && l.worn(sc.session)

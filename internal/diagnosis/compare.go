@@ -356,12 +356,18 @@ func (d *Diagnosis) writeAdvice(p *printer) {
 	p.line("\n## What to do\n")
 	for _, r := range d.Candidates {
 		p.line("- %s: %s", r.ID, r.Cure)
+		if r.Settle.Run != "" {
+			p.line("- To be sure: `%s`. %s", r.Settle.Run, r.Settle.Means)
+		}
 		switch r.RestartHelps {
 		case "yes":
 			p.line("- A restart of Wolf helps until it happens again: it gives back all GPU memory, EGL and CUDA contexts and DMA buffers, and begins the compositor anew.")
 		case "no":
 			p.line("- A restart alone does not help.")
 		}
+	}
+	if !slices.ContainsFunc(d.Candidates, func(r Root) bool { return r.family == familyGPU }) {
+		return
 	}
 	p.line("\nTo look further, on the host:\n")
 	for _, command := range []string{

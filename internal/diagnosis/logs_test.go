@@ -184,6 +184,36 @@ func TestEffectsSaySo(t *testing.T) {
 	}
 }
 
+// TestEveryDoubtCanBeSettled: each fault has a command and what its answer means,
+// in explain and with the root; commands for GPUs are for faults of GPUs.
+func TestEveryDoubtCanBeSettled(t *testing.T) {
+	c := catalogue(t)
+	for _, f := range c.Faults() {
+		if !f.Benign && (f.Settle.Run == "" || f.Settle.Means == "" || !strings.Contains(f.Explain(), "To be sure: "+f.Settle.Run)) {
+			t.Errorf("%s does not say what would settle it: %+v", f.ID, f.Settle)
+		}
+		if f.Stage == "pair" && (f.Family != "" || strings.Contains(f.Settle.Run, "nvidia-smi")) {
+			t.Errorf("%s, of pairing, looks at the GPU: %+v", f.ID, f.Settle)
+		}
+	}
+	for file, gpu := range map[string]bool{"wolf-runs/02-pair-wrong-pin-debug": false, "03-helix-seed-bad-container-stop": true} {
+		d := real(t, c, "testdata/logs/"+file+".log")
+		if d.Root == nil || d.Root.Settle.Run == "" {
+			t.Fatalf("%s: %+v", file, d.Root)
+		}
+		var text, markdown bytes.Buffer
+		if err := errors.Join(d.WriteText(&text, false), d.WriteMarkdown(&markdown)); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(text.String(), "\nTo be sure: ") || !strings.Contains(markdown.String(), "To be sure: `"+d.Root.Settle.Run+"`") {
+			t.Errorf("%s does not say what would settle it:\n%s\n%s", file, text.String(), markdown.String())
+		}
+		if strings.Contains(markdown.String(), "nvidia-smi") != gpu {
+			t.Errorf("%s: the advice is\n%s", file, markdown.String())
+		}
+	}
+}
+
 func TestAUsersOwnFaults(t *testing.T) {
 	own := `[{"id": "mine", "name": "my fault", "stage": "app", "severity": "critical", "signs": [{"literal": "my own words"}], "meaning": "m", "cure": "c"}]`
 	c, err := Load([]byte(own))
@@ -201,6 +231,7 @@ func TestAUsersOwnFaults(t *testing.T) {
 		"JSON": "{", "short": strings.Replace(own, "my own words", "short", 1), "severity": strings.Replace(own, "critical", "awful", 1),
 		"stage": strings.Replace(own, `"app"`, `"moon"`, 1), "cause": strings.Replace(own, `"meaning"`, `"depends_on": ["none"], "meaning"`, 1),
 		"circle": strings.Replace(own, `"meaning"`, `"depends_on": ["mine"], "meaning"`, 1),
+		"settle": strings.Replace(own, `"meaning"`, `"settle": {"run": "x"}, "meaning"`, 1), "family": strings.Replace(own, `"meaning"`, `"family": "x", "meaning"`, 1),
 		"effect": strings.Replace(own, `"meaning"`, `"effect": true, "meaning"`, 1),
 	} {
 		if _, err := Load([]byte(bad)); err == nil {

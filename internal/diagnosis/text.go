@@ -162,6 +162,10 @@ func (r *Root) write(p *printer, d *Diagnosis) {
 	for _, against := range r.Against {
 		p.para("            but ", against)
 	}
+	if r.Settle.Run != "" {
+		p.para("To be sure: ", r.Settle.Run)
+		p.para("            ", r.Settle.Means)
+	}
 	p.line("")
 }
 

@@ -213,6 +213,38 @@ func TestFrameBounds(t *testing.T) {
 	}
 }
 
+// TestFrameComesInPieces: a deadline in the middle of a frame loses nothing.
+func TestFrameComesInPieces(t *testing.T) {
+	a, b := streams(t)
+	x, y := streams(t)
+	if err := NewFrameWriter(x).Write(soon, &Frame{Flags: FrameKey, Sequence: 7, Data: []byte("abcdef")}); err != nil {
+		t.Fatal(err)
+	}
+	raw := make([]byte, frameHeaderSize+6)
+	if _, err := io.ReadFull(y, raw); err != nil {
+		t.Fatal(err)
+	}
+	r := NewFrameReader(b)
+	var f Frame
+	for at := range raw {
+		if err := r.Read(time.Millisecond, &f); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("after %d bytes: %v", at, err)
+		}
+		if _, err := a.Write(raw[at : at+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.Read(soon, &f); err != nil || f.Sequence != 7 || !f.Key() || string(f.Data) != "abcdef" {
+		t.Fatalf("frame = %+v, %v", f, err)
+	}
+	if err := NewFrameWriter(a).Write(soon, &Frame{Sequence: 8, Data: []byte("g")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Read(soon, &f); err != nil || f.Sequence != 8 || string(f.Data) != "g" {
+		t.Fatalf("the next: %+v, %v", f, err)
+	}
+}
+
 func TestFrameReadAllocatesNothing(t *testing.T) {
 	a, b := streams(t)
 	w, r := NewFrameWriter(a), NewFrameReader(b)

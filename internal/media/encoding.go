@@ -43,7 +43,16 @@ func (w *Worker) Encode(ctx context.Context, spec EncodeSpec, sceneLink *os.File
 	if err != nil {
 		return nil, fmt.Errorf("start encoding: %w", err)
 	}
-	ready, err := w.begin(ctx, MessageEncode, spec, sceneLink, child)
+	trail, err := newTrail()
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("start encoding: %w", err)
+	}
+	if !w.keepTrail(trail) {
+		_, _ = conn.Close(), trail.Close()
+		return nil, fmt.Errorf("start encoding: %w", ErrBusy)
+	}
+	ready, err := w.begin(ctx, MessageEncode, spec, sceneLink, child, trail)
 	if err != nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("start encoding: %w", err)

@@ -21,8 +21,8 @@ const Version = ipc.Version
 
 // Messages on the control link. Payloads are JSON.
 const (
-	// MessageEncode carries an EncodeSpec, with two files: the scene link and
-	// the frame stream.
+	// MessageEncode carries an EncodeSpec, with three files: the scene link, the
+	// frame stream, and memory for what the worker does (TrailWords).
 	MessageEncode uint16 = 0x20
 	// MessageStart lets frames flow, beginning with a key frame.
 	MessageStart uint16 = 0x21

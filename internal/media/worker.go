@@ -74,6 +74,7 @@ type Worker struct {
 	mu    sync.Mutex // covers what follows
 	busy  bool
 	stats Stats
+	trail *os.File // of an encoding
 }
 
 // Find returns the path of kennel-media: beside the running program, else in PATH.
@@ -294,5 +295,6 @@ func (w *Worker) Kill() process.Exit {
 	w.proc.Kill()
 	exit := w.proc.Exit()
 	_ = w.conn.Close()
+	w.closeTrail()
 	return exit
 }

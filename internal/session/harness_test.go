@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -229,6 +230,11 @@ func (h *house) play(s *Session, as Stream) <-chan bool {
 	if err := s.Prepare(h.t.Context(), as); err != nil {
 		h.t.Fatal(err)
 	}
+	return h.watch(s)
+}
+
+// watch is play for a session that is prepared.
+func (h *house) watch(s *Session) <-chan bool {
 	frames := make(chan bool, 1024)
 	s.Play(func(f *ipc.Frame) {
 		select {
@@ -237,6 +243,16 @@ func (h *house) play(s *Session, as Stream) <-chan bool {
 		}
 	})
 	return frames
+}
+
+// pidOf is the process that an event names.
+func pidOf(t testing.TB, e evidence.Event) int {
+	t.Helper()
+	pid, err := strconv.Atoi(e.Attrs["pid"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 func next(t testing.TB, frames <-chan bool) bool {

@@ -21,17 +21,11 @@ const (
 	// encodeStart bounds an encoder's start on one rung of the ladder: clients
 	// give up 10 s after PLAY, so that a second rung must still fit.
 	encodeStart = 4 * time.Second
-	// stalled is how long a running encoder may bring no frame: it sends at
-	// least five per second, whatever the app does.
-	stalled = 1500 * time.Millisecond
 	// noticeTime is how long a player is told that the encoder was replaced.
 	noticeTime = 6 * time.Second
 )
 
-var (
-	errStalled = errors.New("the encoder brought no frame")
-	errUnfed   = errors.New("the display had lost its link to the encoder")
-)
+var errUnfed = errors.New("the display had lost its link to the encoder")
 
 // rendition is one encoding of the session's picture: an encoder process that
 // is replaced when it fails, by the same encoder once and then by the next one
@@ -228,26 +222,29 @@ func (r *rendition) drive(ctx context.Context, w *warm, element string, link sce
 	if err := encoding.Start(); err != nil {
 		return fmt.Errorf("start encoder %s: %w", element, err)
 	}
-	return r.relay(encoding, element, *sink)
+	return r.relay(encoding, w.worker, element, *sink)
 }
 
-// relay hands frames on until the stream ends. The wait for the first one is
-// unbounded: there is no picture before the app draws one.
-func (r *rendition) relay(encoding *media.Encoding, element string, sink FrameSink) error {
+// relay hands frames on until the stream ends or stalls.
+func (r *rendition) relay(encoding *media.Encoding, w *media.Worker, element string, sink FrameSink) error {
 	var frame ipc.Frame
-	wait := time.Duration(0)
+	watch := newStall(r.stream.FPS, element, w, time.Now())
 	for {
-		if err := encoding.Read(wait, &frame); err != nil {
+		if err := encoding.Read(watch.wait(), &frame); isTimeout(err) {
+			if err := watch.look(time.Now()); err != nil {
+				return r.explain(encoding, err)
+			}
+			continue
+		} else if err != nil {
 			return r.explain(encoding, err)
 		}
-		if wait == 0 {
-			wait = stalled
+		if r.frames++; r.frames == 1 {
 			// Now the machine has time to warm up the next worker.
 			r.session.house.spares.replenish()
-		}
-		if r.frames++; r.frames == steadyFrames {
+		} else if r.frames == steadyFrames {
 			r.session.house.rungs.worked(element)
 		}
+		watch.frame(time.Now())
 		sink(&frame)
 	}
 }
@@ -266,9 +263,6 @@ func (r *rendition) explain(encoding *media.Encoding, err error) error {
 	}
 	if errors.Is(err, net.ErrClosed) {
 		return errUnfed
-	}
-	if isTimeout(err) {
-		return fmt.Errorf("%w for %s", errStalled, stalled)
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func (p *process) record(spec media.RecordSpec, files []*os.File) error {
 	p.recording, p.busy = r, true
 	go r.listen(context.Background()) // it ends with the process
 	go p.job(stream, r.run)
-	go p.watch(r.hung, nil)
+	go p.watch(r.hung, nil, nil)
 	p.ready("opus", begun)
 	return nil
 }

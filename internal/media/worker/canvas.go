@@ -7,6 +7,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/display/pixel"
 	"github.com/kennel-stream/kennel/internal/display/region"
+	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/scene"
 )
 
@@ -54,6 +55,7 @@ type canvas struct {
 	imports importers
 	// refuse says that a surface cannot be read after all; may be nil.
 	refuse func(id uint32, reason string)
+	trail  *trail // nil for none
 }
 
 // compose draws a picture.
@@ -77,13 +79,23 @@ func (c *canvas) compose(p *picture) error {
 		if l.surface.refused != nil {
 			continue
 		}
-		if err := l.surface.begin(); err != nil {
-			continue // the layer is left out; another picture may have it
-		}
-		c.draw(l, i == first && hidden || !scene.HasAlpha(l.surface.Format))
-		l.surface.end()
+		c.read(l, i == first && hidden || !scene.HasAlpha(l.surface.Format))
 	}
 	return nil
+}
+
+// read draws a layer, as soon as it can be read. One that cannot is left out;
+// another picture may have it.
+func (c *canvas) read(l *shown, opaque bool) {
+	if l.surface.Kind == scene.DMABuf {
+		c.trail.buffer(media.TrailReads, l.surface.ID)
+		defer c.trail.done(media.TrailReads)
+	}
+	if l.surface.begin() != nil {
+		return
+	}
+	c.draw(l, opaque)
+	l.surface.end()
 }
 
 // lowest is the topmost layer that hides all below it, -1 for none. Below the

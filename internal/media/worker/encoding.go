@@ -28,6 +28,7 @@ type encoding struct {
 	encoder *encoder
 	inbox   *inbox
 	canvas  canvas // used by the encode loop only
+	trail   *trail
 	stream  net.Conn
 	writer  *ipc.FrameWriter
 
@@ -45,14 +46,14 @@ type encoding struct {
 }
 
 // newEncoding starts the encoder, warms it up, and takes over both links.
-func newEncoding(spec media.EncodeSpec, element string, scenes *ipc.Conn, stream net.Conn, fault func(media.Fault)) (*encoding, error) {
+func newEncoding(spec media.EncodeSpec, element string, scenes *ipc.Conn, stream net.Conn, t *trail, fault func(media.Fault)) (*encoding, error) {
 	e := &encoding{
-		spec: spec, stream: stream, writer: ipc.NewFrameWriter(stream),
+		spec: spec, stream: stream, trail: t, writer: ipc.NewFrameWriter(stream),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), pacer: newPacer(spec.FPSNum, spec.FPSDen),
 	}
 	e.inbox = newInbox(scenes, e.sceneCame, func(detail string) { fault(media.Fault{ID: evidence.FaultSceneMalformed, Detail: detail}) })
-	e.inbox.imports = spec.Imports
-	e.canvas.imports, e.canvas.refuse = importers{}, e.inbox.refuse
+	e.inbox.imports, e.inbox.trail = spec.Imports, t
+	e.canvas.imports, e.canvas.refuse, e.canvas.trail = importers{}, e.inbox.refuse, t
 	var err error
 	if e.encoder, err = newEncoder(&spec, element); err != nil {
 		return nil, err
@@ -65,6 +66,7 @@ func newEncoding(spec media.EncodeSpec, element string, scenes *ipc.Conn, stream
 }
 
 func (e *encoding) sceneCame(changed bool) {
+	e.trail.scene()
 	e.tell(func() { e.pacer.scene(changed) })
 }
 
@@ -173,14 +175,20 @@ func (e *encoding) encode(p *picture, key bool) ([]byte, bool, error) {
 		if err := e.fit(p, scene.FormatXRGB8888); err != nil {
 			return nil, false, err
 		}
-		return e.encoder.encodePixels(e.canvas.image.Pix, 0, e.canvas.image.Stride, key)
+		return e.encodePixels(e.canvas.image.Pix, 0, e.canvas.image.Stride, key)
 	}
 	defer source.end()
 	if err := e.fit(p, source.Format); err != nil {
 		return nil, false, err
 	}
 	plane := source.Planes[0]
-	return e.encoder.encodePixels(source.pixels, int(plane.Offset), int(plane.Stride), key)
+	return e.encodePixels(source.pixels, int(plane.Offset), int(plane.Stride), key)
+}
+
+func (e *encoding) encodePixels(pixels []byte, offset, stride int, key bool) ([]byte, bool, error) {
+	e.trail.busy(true)
+	defer e.trail.busy(false)
+	return e.encoder.encodePixels(pixels, offset, stride, key)
 }
 
 // fit has the encoder take pictures as p in a pixel format.

@@ -14,10 +14,14 @@ import (
 // encode begins the job of encoding. The files are closed by the caller; what
 // lives on is a duplicate.
 func (p *process) encode(spec media.EncodeSpec, files []*os.File) error {
-	if err := p.free(len(files), 2); err != nil {
+	if err := p.free(len(files), 3); err != nil {
 		return err
 	}
 	if err := spec.Check(); err != nil {
+		return err
+	}
+	trail, err := openTrail(files[2])
+	if err != nil {
 		return err
 	}
 	begun := monotonic()
@@ -34,7 +38,7 @@ func (p *process) encode(spec media.EncodeSpec, files []*os.File) error {
 		_ = scenes.Close()
 		return err
 	}
-	e, err := newEncoding(spec, element, scenes, stream, p.report)
+	e, err := newEncoding(spec, element, scenes, stream, trail, p.report)
 	if err != nil {
 		_, _ = scenes.Close(), stream.Close()
 		return media.Fault{ID: evidence.FaultEncoderInit, Detail: fmt.Sprintf("%s for %dx%d: %s", element, spec.Width, spec.Height, err)}
@@ -42,7 +46,7 @@ func (p *process) encode(spec media.EncodeSpec, files []*os.File) error {
 	p.encoding = e
 	go p.job(stream, e.run)
 	go p.scenes(e)
-	go p.watch(e.hung, e.stats)
+	go p.watch(e.hung, e.stats, trail.beat)
 	p.ready(element, begun)
 	return nil
 }
@@ -96,7 +100,7 @@ func (p *process) decode(spec media.DecodeSpec, files []*os.File) error {
 	}
 	p.decoding = d
 	go p.job(stream, d.run)
-	go p.watch(d.hung, nil)
+	go p.watch(d.hung, nil, nil)
 	p.ready(element, begun)
 	return nil
 }

@@ -213,11 +213,15 @@ func (p *process) handle(m *ipc.Message, files []*os.File) error {
 	return nil
 }
 
-// watch reports counters and ends the process when the codec hangs.
-func (p *process) watch(hung func(time.Duration) bool, stats func() (media.Stats, bool)) {
+// watch reports counters and ends the process when the codec hangs. stats and
+// beat may be nil; beat is called at each look.
+func (p *process) watch(hung func(time.Duration) bool, stats func() (media.Stats, bool), beat func()) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for elapsed := watchInterval; ; elapsed += watchInterval {
+		if beat != nil {
+			beat()
+		}
 		select {
 		case <-p.ended:
 			return

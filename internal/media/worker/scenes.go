@@ -36,6 +36,7 @@ type inbox struct {
 	fault  func(detail string) // called for every refused message, without mu
 	// imports are the paths for GPU buffers, set before read.
 	imports []media.Import
+	trail   *trail // likewise; nil for none
 
 	mu         sync.Mutex // covers what follows
 	surfaces   map[uint32]*surface
@@ -107,6 +108,10 @@ func (in *inbox) announce(m *ipc.Message) error {
 	b, err := scene.ParseBuffer(m.Payload)
 	if err != nil {
 		return err
+	}
+	if b.Kind == scene.DMABuf {
+		in.trail.buffer(media.TrailMaps, b.ID)
+		defer in.trail.done(media.TrailMaps)
 	}
 	s, err := mapSurface(b, m.Files, in.imports)
 	if err != nil {

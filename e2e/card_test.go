@@ -36,7 +36,8 @@ func (f *flight) card(what string) {
 }
 
 // TestCardIsShown: a player never looks at black. An app that shows nothing
-// yet, one that fails and is kept, one that fails and is started again: each
+// yet, one that fails and is kept, one whose session ends with it, one that fails
+// and is started again: each
 // has its card, and the window is back as soon as there is one.
 func TestCardIsShown(t *testing.T) {
 	s, me := pairedServer(t, `version = 1
@@ -52,6 +53,11 @@ type = "process"
 run_cmd = "sh -c 'sleep 0.5; echo libfoo.so.1 is missing; exit 127'"
 on_crash = "card"
 [[apps]]
+title = "Doomed"
+[apps.runner]
+type = "process"
+run_cmd = "sh -c 'sleep 2; echo libfoo.so.1 is missing; exit 127'"
+[[apps]]
 title = "Flaky"
 [apps.runner]
 type = "demo"
@@ -65,6 +71,15 @@ on_crash = "restart"
 		f.card("the card of an app that failed")
 		f.png("ended")
 	})
+	s.fly(t, me, "Doomed", 1280, 720, false, func(f *flight) {
+		f.card("the card of an app that is being started")
+		f.must(f.p.Until(f.ctx, "the card of a session that is about to end", appPatience, func(*probe.Frame) bool {
+			d, err := s.api.Session(f.ctx, s.streaming().ID)
+			return err == nil && hasFault(d, evidence.FaultAppCrashed)
+		}))
+		f.card("the card before the end")
+		f.png("farewell")
+	})
 	s.fly(t, me, "Flaky", 1280, 720, false, func(f *flight) {
 		window := func(p *probe.Frame) bool {
 			w, h := p.Size()
@@ -77,11 +92,11 @@ on_crash = "restart"
 		f.must(f.p.Until(f.ctx, "the window again", appPatience, window))
 	})
 	all, err := s.api.Sessions(t.Context(), true)
-	if err != nil || len(all) != 3 {
+	if err != nil || len(all) != 4 {
 		t.Fatalf("sessions %+v, %v", all, err)
 	}
 	for _, one := range all {
-		if d := s.ended(one.ID); d.End != string(evidence.EndClientQuit) {
+		if d := s.ended(one.ID); d.End != string(evidence.EndClientQuit) && one.App != "doomed" {
 			t.Errorf("%s ended by %s", d.App, d.End)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/probe"
 	"github.com/kennel-stream/kennel/internal/web"
+	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
 // background runs a probe while the test does something to its session.
@@ -168,9 +170,14 @@ func TestAppsThatEnd(t *testing.T) {
 		{"Leaves", evidence.EndAppExited, evidence.FaultAppExited, true},
 		{"Crashes", evidence.EndAppCrashed, evidence.FaultAppCrashed, false},
 	} {
-		r, _, err := s.tryProbe(me, "--app", tt.app, "--seconds", "5", "--keys", "0")
-		if err == nil || r.Termination == nil {
-			t.Errorf("%s: the client was not told: %v", tt.app, err)
+		r, _, err := s.tryProbe(me, "--app", tt.app, "--seconds", "15", "--keys", "0")
+		codes := []int{control.HostReason(tt.end.Number()).ClientCode(true)}
+		if tt.graceful {
+			// Whether the client has seen a frame by then is chance.
+			codes = []int{control.Graceful.ClientCode(true), control.Graceful.ClientCode(false)}
+		}
+		if err == nil || r.Termination == nil || !slices.Contains(codes, *r.Termination) {
+			t.Errorf("%s: the client was not told %d: %+v, %v", tt.app, codes, r, err)
 		}
 		history, err := s.api.Sessions(t.Context(), true)
 		if err != nil || len(history) == 0 {

@@ -44,6 +44,26 @@ var ends = []End{
 // Ends returns every end.
 func Ends() []End { return slices.Clone(ends) }
 
+// numbers are told to clients (Number). They are for ever: a new end takes the
+// next one.
+var numbers = map[End]uint16{
+	EndClientQuit: 1, EndClientGone: 2, EndNeverConnected: 3, EndAppExited: 4, EndAppCrashed: 5, EndDisplayDied: 6,
+	EndEncoderDied: 7, EndLaunchFailed: 8, EndStopped: 9, EndReplaced: 10, EndShutdown: 11, EndIdle: 12, EndServeDied: 13,
+}
+
+// Number is the end in a code for clients, above 0.
+func (e End) Number() uint16 { return numbers[e] }
+
+// EndByNumber is the end that Number tells; false for a number of none.
+func EndByNumber(n uint16) (End, bool) {
+	for e, number := range numbers {
+		if number == n {
+			return e, true
+		}
+	}
+	return "", false
+}
+
 // Graceful reports whether a client should return to its list of apps without
 // an error.
 func (e End) Graceful() bool {

@@ -154,3 +154,18 @@ func TestEndsAreAClosedSet(t *testing.T) {
 		t.Error("ends changed: keep their meaning and this test together")
 	}
 }
+
+// TestEndsHaveNumbers: each its own, which clients see and which never change.
+func TestEndsHaveNumbers(t *testing.T) {
+	for i, e := range Ends() {
+		if n := e.Number(); int(n) != i+1 {
+			t.Errorf("%s has number %d, want %d: numbers are in the order of the list, and for ever", e, n, i+1)
+		}
+		if back, ok := EndByNumber(e.Number()); !ok || back != e {
+			t.Errorf("number %d is %s, %t; want %s", e.Number(), back, ok, e)
+		}
+	}
+	if e, ok := EndByNumber(0); ok {
+		t.Errorf("number 0 is %s", e)
+	}
+}

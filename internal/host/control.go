@@ -159,11 +159,7 @@ func (l *link) sendControl(m control.HostMessage) error {
 // farewell tells the client why its session ends, waits until it has heard,
 // and lets it go.
 func (l *link) farewell(ctx context.Context, end evidence.End) {
-	result := control.HRESULT(terminationFailed)
-	if end.Graceful() {
-		result = control.Graceful
-	}
-	if err := l.sendControl(control.Termination{Result: result}); err != nil {
+	if err := l.sendControl(control.Termination{Result: termination(end)}); err != nil {
 		return
 	}
 	l.mu.Lock()
@@ -173,5 +169,14 @@ func (l *link) farewell(ctx context.Context, end evidence.End) {
 	_ = peer.Flushed(ctx)
 }
 
-// terminationFailed is E_FAIL: clients show it as the code of an error.
-const terminationFailed = 0x80004005
+// termination is an end as clients read it. They have words for that of an
+// encoder; other failures they show as a code, which docs/operations.md lists.
+func termination(end evidence.End) control.HRESULT {
+	switch {
+	case end.Graceful():
+		return control.Graceful
+	case end == evidence.EndEncoderDied:
+		return control.FrameConversion
+	}
+	return control.HostReason(end.Number())
+}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
 // Millis is a duration that is written to JSON in milliseconds.
@@ -219,6 +222,16 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	}
 	r.renderAudio(line)
 	if r.Termination != nil {
-		line("ended", "by the host, code %d", *r.Termination)
+		line("ended", "by the host, %s", terminationWords(*r.Termination))
 	}
+}
+
+// terminationWords tells a termination code, and of a Kennel host also why.
+func terminationWords(code int) string {
+	if n, ok := control.HRESULT(uint32(int32(code))).HostReason(); ok {
+		if end, known := evidence.EndByNumber(n); known {
+			return fmt.Sprintf("code %#x: %s", uint32(int32(code)), end)
+		}
+	}
+	return fmt.Sprintf("code %d", code)
 }

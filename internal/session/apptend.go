@@ -28,6 +28,9 @@ const (
 	// startingAfter is when a player is told that an app is still starting, and
 	// startingAgain how often that is brought up to date.
 	startingAfter = 700 * time.Millisecond
+	// farewellTime is how long the card of an app that crashed is shown before its
+	// session ends: clients themselves have but a code for it.
+	farewellTime  = 4 * time.Second
 	startingAgain = 5 * time.Second
 )
 
@@ -88,8 +91,27 @@ func (s *Session) appEnded(result app.Result) (policy app.Policy, over bool) {
 	if policy == app.Restart || policy == app.Card {
 		return policy, false
 	}
+	if !result.Clean() {
+		s.showFarewell(result)
+	}
 	s.End(end, result.String())
 	return policy, true
+}
+
+// showFarewell tells a player who looks what happened, until it can be read or
+// the session ends.
+func (s *Session) showFarewell(result app.Result) {
+	if s.State() != Streaming {
+		return
+	}
+	s.say(card.Card{
+		Title: s.request.App.Title, Small: s.lastWords(result),
+		Lines: []string{s.howEnded(result), "The session ends in a moment."},
+	})
+	select {
+	case <-time.After(s.house.farewellTime):
+	case <-s.ending:
+	}
 }
 
 // restart starts the app again after a while, in which the player is told. It

@@ -111,6 +111,7 @@ type House struct {
 	// receiptDelay is the constant, but in tests.
 	receiptDelay time.Duration
 	restartDelay time.Duration // likewise
+	farewellTime time.Duration // likewise
 	// plant is what a test leaves behind in the middle of a teardown.
 	plant func(*Session)
 
@@ -147,7 +148,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
-		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart,
+		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart, farewellTime: farewellTime,
 	}
 	if node, ok := media.FindRenderNode("/"); ok {
 		h.node = node

@@ -17,6 +17,20 @@ const (
 	FrameConversion HRESULT = 0x800e9403
 )
 
+// hostReason marks the reasons of a host's own: a failure (bit 31) that is not
+// Microsoft's (bit 29), of a facility that nobody else is known to use ([MS-ERREF]
+// section 2.1).
+const hostReason HRESULT = 0xa04b0000
+
+// HostReason is a failure that a host numbers itself. Clients show it to the
+// user in hexadecimal, as A04B and the number.
+func HostReason(number uint16) HRESULT { return hostReason | HRESULT(number) }
+
+// HostReason returns the number of a host's own failure; false for any other.
+func (h HRESULT) HostReason() (number uint16, ok bool) {
+	return uint16(h & 0xffff), h&0xffff0000 == hostReason
+}
+
 // Codes by which moonlight-common-c reports the end of a session to its user
 // interface.
 const (

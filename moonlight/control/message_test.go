@@ -153,3 +153,18 @@ func FuzzParseMessages(f *testing.F) {
 		}
 	})
 }
+
+func TestHostReason(t *testing.T) {
+	h := HostReason(5)
+	if n, ok := h.HostReason(); h != 0xa04b0005 || n != 5 || !ok {
+		t.Errorf("%#x is number %d, %t", uint32(h), n, ok)
+	}
+	for _, h := range []HRESULT{Graceful, ProtectedContent, FrameConversion, 0x80004005, 0} {
+		if n, ok := h.HostReason(); ok {
+			t.Errorf("%#x is number %d of a host", uint32(h), n)
+		}
+	}
+	if code := h.ClientCode(true); uint32(int32(code)) != 0xa04b0005 {
+		t.Errorf("a client shows %#x", uint32(int32(code)))
+	}
+}

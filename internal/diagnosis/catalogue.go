@@ -14,6 +14,12 @@ import (
 //go:embed catalogue.json
 var embedded []byte
 
+// olderStages are the names of stages that earlier lists of Wolf's faults use,
+// with ours: both may stand in a catalogue.
+//
+//go:embed stages.json
+var olderStages []byte
+
 // Sign is how a fault shows in a log.
 type Sign struct {
 	// Literal is in every line that the sign means, and has 8 bytes or more.
@@ -149,7 +155,14 @@ func (c *Catalogue) add(raw []byte) error {
 	if err := json.Unmarshal(raw, &faults); err != nil {
 		return evidence.Errorf(evidence.Invalid, "read the catalogue of faults: %w", err)
 	}
+	older := map[evidence.Stage]evidence.Stage{}
+	if err := json.Unmarshal(olderStages, &older); err != nil {
+		return evidence.Errorf(evidence.Internal, "read the older names of stages: %w", err)
+	}
 	for _, f := range faults {
+		if ours, ok := older[f.Stage]; ok {
+			f.Stage = ours
+		}
 		if err := f.prepare(); err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,7 +54,9 @@ type container struct {
 	pidfd    int        // of that, -1 where it is not seen
 	started  time.Time
 	stopping bool
+	early    bool     // it counted as started before it was
 	steps    []string // what the start took, as pairs of name and value
+	polite   string   // the signal that asks it to end
 }
 
 var _ Running = (*container)(nil)
@@ -95,6 +99,9 @@ func (r *Containers) Start(ctx context.Context, spec Spec, place Place) (Running
 		case <-fetching:
 			fetching, patience = nil, time.After(pullPatience)
 		case <-patience:
+			c.mu.Lock()
+			c.early = true
+			c.mu.Unlock()
 			return c, nil
 		case <-ctx.Done():
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
@@ -130,6 +137,7 @@ func (c *container) live(began chan<- error, fetching chan<- struct{}) {
 	if err == nil {
 		logs := c.follow(time.Time{})
 		c.result = c.await(logs)
+		c.result.Ran = time.Since(c.started)
 	}
 	if c.output != nil {
 		_ = c.output.Close()
@@ -158,9 +166,13 @@ func (c *container) begin(fetching chan<- struct{}) error {
 	c.mu.Lock()
 	c.started = start
 	c.steps = []string{"container", c.want.Name, "create", millis(start.Sub(create)), "start", millis(time.Since(start))}
+	early := c.early
 	c.mu.Unlock()
+	if early {
+		c.note(c.steps...)
+	}
 	if d, err := c.engine.Inspect(c.life, engine.Container{ID: id, Name: c.want.Name}); err == nil {
-		c.see(d.PID)
+		c.see(d)
 	}
 	return nil
 }
@@ -251,10 +263,10 @@ func (c *container) Stop(ctx context.Context, grace time.Duration) {
 		c.end()
 	} else if !c.ended(ctx, 0) {
 		if grace > 0 {
-			c.signal(ctx, unix.SIGTERM)
+			c.signal(ctx, c.stopSignal())
 		}
 		if !c.ended(ctx, grace) {
-			c.signal(ctx, unix.SIGKILL)
+			c.signal(ctx, "KILL")
 			if !c.ended(ctx, killPatience) {
 				c.end()
 			}
@@ -287,14 +299,30 @@ func (c *container) ended(ctx context.Context, wait time.Duration) bool {
 	return false
 }
 
+// stopSignal is what the image, or base_create_json, wants to be asked with.
+func (c *container) stopSignal() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.polite, "TERM")
+}
+
 // signal reaches the container's first process by the engine, or without it.
-func (c *container) signal(ctx context.Context, signal syscall.Signal) {
+func (c *container) signal(ctx context.Context, name string) {
 	c.mu.Lock()
 	id, pidfd := c.id, c.pidfd
 	c.mu.Unlock()
-	if c.engine.Signal(ctx, id, strings.TrimPrefix(unix.SignalName(signal), "SIG")) != nil && pidfd >= 0 {
-		_ = unix.PidfdSendSignal(pidfd, signal, nil, 0)
+	if c.engine.Signal(ctx, id, name) != nil && pidfd >= 0 {
+		_ = unix.PidfdSendSignal(pidfd, signalNumber(name), nil, 0)
 	}
+}
+
+// signalNumber reads a signal as images name it, such as SIGINT or 15; what only
+// the engine knows is SIGTERM.
+func signalNumber(name string) syscall.Signal {
+	if n, err := strconv.Atoi(name); err == nil && n > 0 && n <= 64 {
+		return syscall.Signal(n)
+	}
+	return cmp.Or(unix.SignalNum("SIG"+strings.TrimPrefix(strings.ToUpper(name), "SIG")), unix.SIGTERM)
 }
 
 // remove takes the container from the engine. Where that does not answer, it is

@@ -29,9 +29,14 @@ const (
 	lastLines = time.Second
 )
 
-// see holds on to the first process where it is one of this host's, so that its
+// see notes what the engine tells of a container that runs, and holds on to its
+// first process where it is one of this host's, so that its
 // end is known without the engine too.
-func (c *container) see(pid int) {
+func (c *container) see(d engine.Details) {
+	c.mu.Lock()
+	c.polite = d.StopSignal
+	c.mu.Unlock()
+	pid := d.PID
 	if pid <= 0 {
 		return
 	}

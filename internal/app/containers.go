@@ -20,8 +20,13 @@ const (
 	labelApp      = "stream.kennel.app"
 )
 
-// engineTimeout bounds a look at the engine that somebody waits for.
-const engineTimeout = 5 * time.Second
+const (
+	// engineTimeout bounds a look at the engine that somebody waits for.
+	engineTimeout = 5 * time.Second
+	// mostLog bounds what an engine keeps of an app's output, which the session
+	// keeps as well.
+	mostLog = 16 << 20
+)
 
 // Containers runs apps as containers of Docker or podman. Each container has a
 // connection of its own to the engine, which is closed with it.
@@ -104,7 +109,9 @@ type kind struct {
 	// groups by paths are taken as --cgroup-parent; one that leaves groups to
 	// systemd takes none.
 	groups bool
-	podman bool
+	// jsonLog is a file without a bound, unless the operator gave it one.
+	jsonLog bool
+	podman  bool
 }
 
 // kindOf asks an engine what it is like, once.
@@ -115,11 +122,11 @@ func (r *Containers) kindOf(ctx context.Context, e *engine.Engine) (kind, error)
 	if known {
 		return k, nil
 	}
-	driver, err := e.CgroupDriver(ctx)
+	cgroup, logging, err := e.Drivers(ctx)
 	if err != nil {
 		return k, evidence.Errorf(evidence.Unavailable, "%w", err).WithFault(evidence.FaultEngine)
 	}
-	k.groups = driver == "cgroupfs"
+	k.groups, k.jsonLog = cgroup == "cgroupfs", logging == "json-file"
 	if k.podman, err = e.Podman(ctx); err != nil {
 		return k, evidence.Errorf(evidence.Unavailable, "%w", err).WithFault(evidence.FaultEngine)
 	}
@@ -140,6 +147,9 @@ func (r *Containers) suit(ctx context.Context, e *engine.Engine, want *engine.Sp
 	}
 	if k.groups {
 		want.CgroupParent = place.Group.Parent()
+	}
+	if k.jsonLog {
+		want.LogBytes = mostLog
 	}
 	if k.podman {
 		return withoutOwnedMemory(want, place)

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -154,24 +153,6 @@ func withoutOwnedMemory(s *engine.Spec, place Place) error {
 // containerName is short, and unique by the random end of the session's id.
 func containerName(name, session string) string {
 	return name + "_" + session[max(0, len(session)-12):]
-}
-
-// stateDir is the directory of the host that becomes the app's home.
-func stateDir(spec Spec, place Place, uid, gid int) (string, error) {
-	state := spec.Runner.Container.State
-	if state == "" {
-		return place.Home, nil
-	}
-	dir := strings.NewReplacer("{client}", place.Client, "{app}", spec.Slug).Replace(state)
-	err := os.MkdirAll(dir, 0o755)
-	if err == nil && os.Geteuid() == 0 {
-		// Its contents are the app's own business; it may be a link of the operator's.
-		err = os.Chown(dir, uid, gid)
-	}
-	if err != nil {
-		return "", evidence.Errorf(evidence.Unavailable, "app %q: make the directory of its state: %w", spec.Title, err).WithFault(evidence.FaultAppStart)
-	}
-	return dir, nil
 }
 
 // containerEnv is what the app sees beside the image's own variables. Those with

@@ -137,6 +137,8 @@ type Result struct {
 	// says it in words for the player; both are often empty.
 	Fault evidence.FaultID
 	Why   string
+	// Ran is how long the app ran; 0 for one that never did.
+	Ran time.Duration
 }
 
 // Clean reports whether the app ended by itself with status 0.
@@ -206,7 +208,7 @@ func (r *Processes) Start(ctx context.Context, spec Spec, place Place) (Running,
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "start app %q (%s): %w", spec.Title, ps.Path, err).WithFault(evidence.FaultAppStart)
 	}
-	return running{p}, nil
+	return running{p, time.Now()}, nil
 }
 
 // confined starts the app by way of a process that keeps it in its session.
@@ -228,11 +230,18 @@ func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.S
 // Left implements Runner: processes are found by their own means.
 func (r *Processes) Left(context.Context, string) ([]string, error) { return nil, nil }
 
-type running struct{ p *process.Process }
+type running struct {
+	p       *process.Process
+	started time.Time
+}
 
 func (r running) Done() <-chan struct{}                         { return r.p.Done() }
-func (r running) Result() Result                                { return Result{Exit: r.p.Exit()} }
 func (r running) Stop(ctx context.Context, grace time.Duration) { r.p.Stop(ctx, grace) }
+
+func (r running) Result() Result {
+	exit := r.p.Exit()
+	return Result{Exit: exit, Ran: max(exit.At.Sub(r.started), time.Microsecond)}
+}
 
 // SearchPath is where programs are looked for: an app does not depend on the
 // PATH that the host happened to be started with.

@@ -55,6 +55,9 @@ type Spec struct {
 	MemoryBytes, NanoCPUs, PIDs int64
 	// ShmBytes bounds /dev/shm, where Base does not; 0 for the engine's default.
 	ShmBytes int64
+	// LogBytes bounds the file that the engine keeps of the output, where Base has
+	// no log of its own; 0 leaves it to the engine. It is for json-file alone.
+	LogBytes int64
 	// Strict takes all capabilities but those of Capabilities.
 	Strict       bool
 	Capabilities []string
@@ -157,6 +160,9 @@ func (s Spec) request() (container.CreateRequest, error) {
 		h.NetworkMode = container.NetworkMode(s.Network)
 	}
 	h.GroupAdd = append(h.GroupAdd, s.Groups...)
+	if s.LogBytes > 0 && h.LogConfig.Type == "" && len(h.LogConfig.Config) == 0 {
+		h.LogConfig = container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": strconv.FormatInt(s.LogBytes, 10)}}
+	}
 	s.restrict(h)
 	for _, d := range s.Devices {
 		h.Devices = append(h.Devices, device(d))

@@ -35,6 +35,20 @@ func TestRequestKeepsItsBase(t *testing.T) {
 	if h := own.HostConfig; own.WorkingDir != "/games" || h.DeviceRequests[0].DeviceIDs[0] != "1" || len(h.SecurityOpt) > 0 || h.CapDrop[0] != "ALL" {
 		t.Errorf("%+v %+v", own.Config, h)
 	}
+	// A log of the operator's own stays; else its file is bounded.
+	for base, want := range map[string]container.LogConfig{
+		"": {Type: "json-file", Config: map[string]string{"max-size": "1048576"}},
+		`{"HostConfig":{"LogConfig":{"Type":"none"}}}`:             {Type: "none"},
+		`{"HostConfig":{"LogConfig":{"Config":{"max-size":"5"}}}}`: {Config: map[string]string{"max-size": "5"}},
+	} {
+		r, err := Spec{Base: base, Image: "i", LogBytes: 1 << 20}.request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.HostConfig.LogConfig); diff != "" {
+			t.Errorf("%s: %s", base, diff)
+		}
+	}
 	if _, err := (Spec{Base: "{"}).request(); err == nil {
 		t.Error("a base that is no JSON is taken")
 	}

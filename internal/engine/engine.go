@@ -186,6 +186,8 @@ type Details struct {
 	// DriverVolume that a volume does, as Wolf's manual way has it, and
 	// NVIDIADevices that it has a device of such a GPU.
 	Toolkit, DriverVolume, NVIDIADevices bool
+	// StopSignal asks it to end; "" for SIGTERM.
+	StopSignal string
 	// Trouble is what the engine says kept it from running, often "".
 	Trouble string
 }
@@ -207,6 +209,7 @@ func (e *Engine) Inspect(ctx context.Context, c Container) (Details, error) {
 	}
 	if found.Container.Config != nil {
 		d.TTY, d.Env = found.Container.Config.Tty, found.Container.Config.Env
+		d.StopSignal = found.Container.Config.StopSignal
 	}
 	d.lookNVIDIA(found.Container)
 	if d.State == "running" {

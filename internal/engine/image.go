@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/moby/moby/api/types/jsonstream"
@@ -56,18 +57,25 @@ func (e *Engine) Pull(ctx context.Context, image string, tell func(Progress)) er
 	defer cancel(nil)
 	silence := time.AfterFunc(pullSilence, func() { cancel(fmt.Errorf("nothing came for %s", pullSilence)) })
 	defer silence.Stop()
-	stream, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{})
+	auth, unread := credentials(image, os.Getenv)
+	fail := func(err error) error {
+		if unread != nil {
+			err = fmt.Errorf("%w (without credentials: %w)", err, unread)
+		}
+		return evidence.Errorf(evidence.Unavailable, "fetch the image %s (engine at %s): %w", image, e.Socket, err)
+	}
+	stream, err := e.api.ImagePull(ctx, image, client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
-		return e.pullFailed(image, orCause(ctx, err))
+		return fail(orCause(ctx, err))
 	}
 	layers, told := map[string]jsonstream.Progress{}, time.Time{}
 	for m, err := range stream.JSONMessages(ctx) {
 		if err != nil {
-			return e.pullFailed(image, orCause(ctx, err))
+			return fail(orCause(ctx, err))
 		}
 		silence.Reset(pullSilence)
 		if m.Error != nil {
-			return e.pullFailed(image, m.Error)
+			return fail(m.Error)
 		}
 		if _, known := layers[m.ID]; m.Progress != nil && m.Progress.Total > 0 && m.Status == "Downloading" && (known || len(layers) < mostLayers) {
 			layers[m.ID] = *m.Progress
@@ -85,7 +93,7 @@ func (e *Engine) Pull(ctx context.Context, image string, tell func(Progress)) er
 		}
 	}
 	if ctx.Err() != nil {
-		return e.pullFailed(image, context.Cause(ctx))
+		return fail(context.Cause(ctx))
 	}
 	return nil
 }
@@ -95,8 +103,4 @@ func orCause(ctx context.Context, err error) error {
 		return cause
 	}
 	return err
-}
-
-func (e *Engine) pullFailed(image string, err error) error {
-	return evidence.Errorf(evidence.Unavailable, "fetch the image %s (engine at %s): %w", image, e.Socket, err)
 }

@@ -53,16 +53,16 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return nil
 }
 
-// CgroupDriver is how the engine names control groups: "cgroupfs" by paths,
-// "systemd" by slices.
-func (e *Engine) CgroupDriver(ctx context.Context) (string, error) {
+// Drivers tells how the engine names control groups ("cgroupfs" by paths,
+// "systemd" by slices) and where it keeps logs, as "json-file".
+func (e *Engine) Drivers(ctx context.Context) (cgroup, logging string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	found, err := e.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return "", e.failed(err, "ask the container engine about itself")
+		return "", "", e.failed(err, "ask the container engine about itself")
 	}
-	return found.Info.CgroupDriver, nil
+	return found.Info.CgroupDriver, found.Info.LoggingDriver, nil
 }
 
 // Podman tells whether the engine is podman, which takes for less than Docker.
@@ -104,14 +104,16 @@ func (e *Engine) Wait(ctx context.Context, id string) (status int, err error) {
 	case err := <-waiting.Error:
 		return 0, e.failed(err, "wait for the container")
 	case <-ctx.Done():
-		// The other side would wait for ever with its answer.
-		go func() {
-			select {
-			case <-waiting.Result:
-			case <-waiting.Error:
-			}
-		}()
+		go letGo(waiting)
 		return 0, ctx.Err()
+	}
+}
+
+// letGo takes an answer that nobody waits for: its sender would for ever.
+func letGo(waiting client.ContainerWaitResult) {
+	select {
+	case <-waiting.Result:
+	case <-waiting.Error:
 	}
 }
 
@@ -145,6 +147,7 @@ func (e *Engine) Remove(ctx context.Context, id string) error {
 				return nil
 			}
 		case <-ctx.Done():
+			go letGo(gone)
 		}
 	}
 	return e.failed(err, "remove the container")

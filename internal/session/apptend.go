@@ -25,6 +25,12 @@ const (
 	// one of a row; after restartsInRow of those it is not started again.
 	steadyApp     = time.Minute
 	restartsInRow = 6
+	// soonEnded is how soon after its start an app's failure is told as one of the
+	// start.
+	soonEnded = 5 * time.Second
+	// mostLast bounds the last lines that an event keeps, longestLast each in bytes.
+	mostLast    = 10
+	longestLast = 200
 	// startingAfter is when a player is told that an app is still starting, and
 	// startingAgain how often that is brought up to date.
 	startingAfter = 700 * time.Millisecond
@@ -73,21 +79,25 @@ func (s *Session) appEnded(result app.Result) (policy app.Policy, over bool) {
 		return "", true
 	case <-time.After(sameDeath):
 	}
-	fault, end, policy := evidence.FaultAppExited, evidence.EndAppExited, s.request.App.Runner.OnExit
-	last := ""
+	fault, end := consequence(result)
+	policy, last, lines := s.request.App.Runner.OnExit, "", ""
 	if !result.Clean() {
-		fault, end, policy = cmp.Or(result.Fault, evidence.FaultAppCrashed), evidence.EndAppCrashed, s.request.App.Runner.OnCrash
-		last = s.lastLine("app")
+		policy, last, lines = s.request.App.Runner.OnCrash, s.lastLine("app"), s.lastLines("app")
 	}
 	switch result.Fault {
-	case evidence.FaultContainerStopped:
-		end = evidence.EndStopped
 	case evidence.FaultImageMissing, evidence.FaultAppStart, evidence.FaultAppNotFound:
 		if s.busyWith() != "" {
 			end = evidence.EndLaunchFailed
 		}
 	}
-	s.trace.Exited(evidence.StageApp, fault, "process", "app", "how", result.String(), "last", last, "policy", string(policy))
+	attrs := []string{"process", "app", "how", result.String(), "last", last, "policy", string(policy)}
+	if result.Ran > 0 {
+		attrs = append(attrs, "after", result.Ran.Round(time.Millisecond).String())
+	}
+	if lines != "" {
+		attrs = append(attrs, "lines", lines)
+	}
+	s.trace.Exited(evidence.StageApp, fault, attrs...)
 	if policy == app.Restart || policy == app.Card {
 		return policy, false
 	}
@@ -112,6 +122,17 @@ func (s *Session) showFarewell(result app.Result) {
 	case <-time.After(s.house.farewellTime):
 	case <-s.ending:
 	}
+}
+
+// consequence is what an app's end is called, and why its session ends by it.
+func consequence(result app.Result) (evidence.FaultID, evidence.End) {
+	switch {
+	case result.Clean():
+		return evidence.FaultAppExited, evidence.EndAppExited
+	case result.Fault == evidence.FaultContainerStopped:
+		return result.Fault, evidence.EndStopped
+	}
+	return cmp.Or(result.Fault, evidence.FaultAppCrashed), evidence.EndAppCrashed
 }
 
 // restart starts the app again after a while, in which the player is told. It
@@ -160,6 +181,9 @@ func (s *Session) app() app.Running {
 func (s *Session) howEnded(result app.Result) string {
 	if result.Clean() {
 		return s.request.App.Title + " has ended."
+	}
+	if result.Ran > 0 && result.Ran < soonEnded {
+		return fmt.Sprintf("%s ended %.1f s after its start: %s.", s.request.App.Title, result.Ran.Seconds(), result)
 	}
 	return fmt.Sprintf("%s ended: %s.", s.request.App.Title, result)
 }
@@ -244,4 +268,17 @@ func (s *Session) lastLine(process string) string {
 		}
 	}
 	return ""
+}
+
+// lastLines are the last that a process printed, for the event of its end.
+func (s *Session) lastLines(process string) string {
+	tail := s.output.Tail(process)
+	var lines []string
+	for _, line := range tail[max(0, len(tail)-mostLast):] {
+		if len(line) > longestLast {
+			line = strings.ToValidUTF8(line[:longestLast], "") + "…"
+		}
+		lines = append(lines, line)
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
 }

@@ -57,10 +57,7 @@ func (s *Session) Run(ctx context.Context, spec app.Spec, endWith bool) error {
 // tendBeside waits for the end of an app that runs beside the session's own.
 func (s *Session) tendBeside(spec app.Spec, running app.Running, endWith bool) {
 	result := running.Result() // it comes: the teardown stops whatever runs
-	fault, end := evidence.FaultAppExited, evidence.EndAppExited
-	if !result.Clean() {
-		fault, end = evidence.FaultAppCrashed, evidence.EndAppCrashed
-	}
+	fault, end := consequence(result)
 	if s.isEnding() {
 		fault = ""
 	}

@@ -216,7 +216,7 @@ func TestEndsOfContainers(t *testing.T) {
 		end    evidence.End
 		words  string
 	}{
-		{"crash", boxed("sh", "-c", "echo it broke; exit 3"), nil, evidence.FaultAppCrashed, evidence.EndAppCrashed, "exit status 3"},
+		{"crash", boxed("sh", "-c", "echo first; echo it broke; exit 3"), nil, evidence.FaultAppCrashed, evidence.EndAppCrashed, "exit status 3"},
 		{"signal", boxed("sh", "-c", "kill -9 $$; sleep 1; exit 137"), nil, evidence.FaultAppCrashed, evidence.EndAppCrashed, "killed by SIGKILL"},
 		{"exit", boxed("true"), nil, evidence.FaultAppExited, evidence.EndAppExited, "exit status 0"},
 		{"memory", small, nil, evidence.FaultAppOOM, evidence.EndAppCrashed, "it needed more than its 16 MiB of memory"},
@@ -235,8 +235,11 @@ func TestEndsOfContainers(t *testing.T) {
 			if e.Fault != c.fault || e.Attrs["how"] != c.words {
 				t.Errorf("the event: %s %v", e.Fault, e.Attrs)
 			}
-			if c.name == "crash" && e.Attrs["last"] != "it broke" {
-				t.Errorf("last words %q", e.Attrs["last"])
+			if c.name == "crash" && (e.Attrs["last"] != "it broke" || e.Attrs["lines"] != "first\nit broke") {
+				t.Errorf("last words %q, of %q", e.Attrs["last"], e.Attrs["lines"])
+			}
+			if after, err := time.ParseDuration(e.Attrs["after"]); err != nil || after <= 0 || after > patience {
+				t.Errorf("it ended after %q of its start", e.Attrs["after"])
 			}
 			h.finished(s, c.end)
 			if r := receive(t, receipts); r.Fault() != "" {
@@ -245,6 +248,43 @@ func TestEndsOfContainers(t *testing.T) {
 			h.noContainer(d)
 		})
 	}
+}
+
+// TestAContainerBesideIsStopped: how an app ended that runs beside the session's
+// own is told as well, and its image's own signal asks it to.
+func TestAContainerBesideIsStopped(t *testing.T) {
+	h, d, receipts := dock(t)
+	s := h.launch(request("a", boxed("sleep", "1000")))
+	beside := boxed("sleep", "1000")
+	if err := s.Run(t.Context(), beside, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range containers(t, d) {
+		if strings.HasPrefix(c.Name, "boxed-1_") {
+			d.Tell("DELETE", "/containers/"+c.ID+"?force=1")
+		}
+	}
+	e := h.await("the end beside", 1, func(e evidence.Event) bool { return e.Attrs["beside"] != "" && e.Kind == evidence.Exited })
+	if e.Fault != evidence.FaultContainerStopped {
+		t.Errorf("the event: %s %v", e.Fault, e.Attrs)
+	}
+	h.finished(s, evidence.EndStopped)
+	if r := receive(t, receipts); r.Fault() != "" {
+		t.Errorf("receipt %+v", r)
+	}
+	asked := boxed("sh", "-c", "trap 'exit 5' INT; echo over; sleep 1000 & wait")
+	asked.Runner.Container.BaseCreateJSON = `{"StopSignal":"SIGINT"}`
+	s = h.launch(request("b", asked))
+	h.output(s, "over")
+	s.End(evidence.EndStopped, "")
+	h.finished(s, evidence.EndStopped)
+	if e := h.await("the end", 1, exits(s)); e.Attrs["how"] != "exit status 5" {
+		t.Errorf("asked by SIGINT the app ends: %v", e.Attrs)
+	}
+	if r := receive(t, receipts); r.Fault() != "" {
+		t.Errorf("receipt %+v", r)
+	}
+	h.noContainer(d)
 }
 
 // TestContainersThatCannotStart: the player reads why at once.

@@ -107,10 +107,21 @@ func factsOf(t *testing.T, text []byte) []string {
 var differences = map[string]string{
 	"+ wolf__config__ClientSettings.motion_controller_override (XBOX,PS,NINTENDO,AUTO) required":          newer,
 	"+ wolf__api__PartialClientSettings.motion_controller_override (XBOX,PS,NINTENDO,AUTO)|null optional": newer,
+
+	"+ POST /api/v1/lobbies/pause takes wolf__core__events__PauseLobbyEvent 200 wolf__api__GenericSuccessResponse 500 wolf__api__GenericErrorResponse":   branch,
+	"+ POST /api/v1/lobbies/resume takes wolf__core__events__ResumeLobbyEvent 200 wolf__api__GenericSuccessResponse 500 wolf__api__GenericErrorResponse": branch,
+
+	"+ wolf__core__events__PauseLobbyEvent.lobby_id string required":     branch,
+	"+ wolf__core__events__PauseLobbyEvent.pin []integer|null optional":  branch,
+	"+ wolf__core__events__ResumeLobbyEvent.lobby_id string required":    branch,
+	"+ wolf__core__events__ResumeLobbyEvent.pin []integer|null optional": branch,
 }
 
-// newer are fields of Wolf that its published description does not have yet.
-const newer = "Wolf has it since June 2026, and refuses client_settings without it"
+// Why Kennel describes what Wolf's description of June 2026 lacks.
+const (
+	newer  = "Wolf has it since June 2026, and refuses client_settings without it"
+	branch = "a description that Wolf published of a branch has it"
+)
 
 // TestAsWolfPublishesIt holds the description, and with it the client that e2e
 // generates from it, to the facts of Wolf's own. To take the facts anew from a

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -198,7 +199,9 @@ func TestWolfsToolsDriveKennel(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		driveByWolf(t, startWolfHost(t, fmt.Sprintf("[docker]\nsocket = %q\n", d.Socket)), app, "docker")
+		h := startWolfHost(t, fmt.Sprintf("[docker]\nsocket = %q\n", d.Socket))
+		h.imagesByAPI("zed-agent:latest")
+		driveByWolf(t, h, app, "docker")
 	})
 }
 
@@ -244,6 +247,7 @@ func driveByWolf(t *testing.T, h *wolfHost, app wolfclient.RflReflectorWolfCoreE
 	events.await(t, "VideoSession", `"session_id":`+me64, `"width":640`)
 	events.await(t, "AudioSession", `"session_id":`+me64)
 
+	h.inputByAPI(*s.ClientId)
 	h.runBeside(live.ID, app, *s.ClientId)
 	stopped, err := h.api.PostApiV1SessionsStopWithResponse(ctx, wolfclient.WolfApiStreamSessionStopRequest{SessionId: *s.ClientId})
 	if err != nil || stopped.JSON200 == nil || !stopped.JSON200.Success {
@@ -262,6 +266,43 @@ func driveByWolf(t *testing.T, h *wolfHost, app wolfclient.RflReflectorWolfCoreE
 		t.Errorf("apps after the delete: %q", apps)
 	}
 	h.expectSame(t, before)
+}
+
+// inputByAPI hands a session a movement of the pointer, which it takes, and a
+// gamepad, which it does not.
+func (h *wolfHost) inputByAPI(session string) {
+	h.t.Helper()
+	for packet, refused := range map[string]string{
+		"06020c00000000080700000000010002":                                             "",
+		"060222000000001e0c0000001a000000010014000010000000000000000000009c0000005500": "a gamepad",
+		"0602": "read the input packet",
+	} {
+		done, err := h.api.PostApiV1SessionsInputWithResponse(h.t.Context(), wolfclient.WolfApiStreamSessionHandleInputRequest{SessionId: session, InputPacketHex: packet})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if refused == "" && done.JSON200 == nil || refused != "" && (done.JSON500 == nil || !strings.Contains(done.JSON500.Error, refused)) {
+			h.t.Errorf("sessions/input %s: %s", packet, done.Body)
+		}
+	}
+}
+
+// imagesByAPI looks at an image that is there, and fetches one that nobody has.
+func (h *wolfHost) imagesByAPI(image string) {
+	h.t.Helper()
+	res, err := h.http.Get("http://localhost/api/v1/docker/images/inspect?image_name=" + image)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(text), `"RepoTags":["`+image) {
+		h.t.Errorf("inspect: %s %.300s, %v", res.Status, text, err)
+	}
+	pulled, err := h.api.PostApiV1DockerImagesPullWithResponse(h.t.Context(), wolfclient.WolfApiDockerPullImageRequest{ImageName: "127.0.0.1:1/no/image:here"})
+	if err != nil || pulled.JSON500 == nil || !strings.Contains(pulled.JSON500.Error, "fetch the image 127.0.0.1:1/no/image:here") {
+		h.t.Errorf("pull: %v, %s", err, pulled.Body)
+	}
 }
 
 // runBeside starts a second app in a session and waits until it is there.

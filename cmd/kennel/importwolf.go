@@ -97,6 +97,9 @@ type importReport struct {
 	Notes    []wolfconfig.Note `json:"notes"`
 }
 
+// wolfLinks is where a client's id leads to its state folder of Wolf.
+func wolfLinks(data string) string { return filepath.Join(data, "wolf-state") }
+
 // readWolf reads Wolf's directory for a host with a data directory.
 func readWolf(dir, data, environment string) (*wolfconfig.Source, error) {
 	variables := os.Environ()
@@ -108,7 +111,7 @@ func readWolf(dir, data, environment string) (*wolfconfig.Source, error) {
 		variables = append(variables, more...)
 	}
 	source, err := wolfconfig.Read(dir, wolfconfig.Options{
-		Environ: variables, Links: filepath.Join(data, "wolf-state"), Root: os.Geteuid() == 0,
+		Environ: variables, Links: wolfLinks(data), Root: os.Geteuid() == 0,
 	})
 	if err != nil {
 		return nil, &evidence.Error{Kind: evidence.Invalid, Err: err}

@@ -96,7 +96,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if r.house, err = openHouse(ctx, c, dir, private, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
+	if r.house, err = openHouse(ctx, c, dir, private, r.store, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
 		return nil, err
 	}
 	bound := c.Ports.Plan()
@@ -143,7 +143,7 @@ func hostIdentity(s *store.Store) (*gamestream.Identity, error) {
 	return gamestream.LoadIdentity(certPEM, keyPEM)
 }
 
-func openHouse(ctx context.Context, c config.Config, dir string, private []string, recorder *host.Recorder, events evidence.Sink, log *slog.Logger) (*session.House, error) {
+func openHouse(ctx context.Context, c config.Config, dir string, private []string, st *store.Store, recorder *host.Recorder, events evidence.Sink, log *slog.Logger) (*session.House, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "find the kennel program: %w", err)
@@ -167,7 +167,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, private []strin
 		GPUBuffers: session.GPUBuffers(c.Display.DMABuf),
 		Isolation:  session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),
 		Event: events, Receipt: recorder.Receipt, Log: log,
-		ClientEnv: clientEnv(c),
+		ClientEnv: clientEnv(c, st),
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/store"
 	"github.com/kennel-stream/kennel/internal/web"
 	"github.com/kennel-stream/kennel/internal/wolfapi"
 )
@@ -40,11 +41,11 @@ func newWolf(c config.Config) *wolf {
 
 // clientEnv is what apps are told of their client, nil where there is no API
 // that would know it.
-func clientEnv(c config.Config) func(string) []string {
+func clientEnv(c config.Config, s *store.Store) func(string) []string {
 	if newWolf(c) == nil {
 		return nil
 	}
-	return wolfapi.ClientEnv
+	return wolfapi.ClientEnv(s)
 }
 
 // private makes the socket's directory and returns it where it may be hidden
@@ -86,7 +87,9 @@ func (w *wolf) open(r *running, local *web.Local) (err error) {
 		return &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
 	r.log.Info("wolf's api is served", "socket", w.path)
-	w.backend = &wolfapi.Local{Local: local, UIDFirst: r.config.Process.UIDFirst, Announced: r.announced}
+	w.backend = &wolfapi.Local{
+		Local: local, UIDFirst: r.config.Process.UIDFirst, Announced: r.announced, Links: wolfLinks(r.dir), Engines: engineSockets(r.config),
+	}
 	w.api = wolfapi.NewServer(w.backend, w.feed, r.log.Warn)
 	return nil
 }

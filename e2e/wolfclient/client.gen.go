@@ -1062,14 +1062,14 @@ type ClientInterface interface {
 
 	// GetApiV1DockerImagesInspect Look at a container's image
 	//
-	// Not supported.
+	// image_name is a parameter of the query.
 	//
 	// Corresponds with GET /api/v1/docker/images/inspect (the `GetApiV1DockerImagesInspect` operationId).
 	GetApiV1DockerImagesInspect(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostApiV1DockerImagesPullWithBody Fetch a container's image
 	//
-	// Not supported.
+	// Each line of the answer is JSON; the last one tells the outcome.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1078,7 +1078,7 @@ type ClientInterface interface {
 
 	// PostApiV1DockerImagesPull Fetch a container's image
 	//
-	// Not supported.
+	// Each line of the answer is JSON; the last one tells the outcome.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1309,7 +1309,7 @@ type ClientInterface interface {
 
 	// PostApiV1SessionsInputWithBody Hand input to a session
 	//
-	// Not supported.
+	// Keyboard, pointer and text; a session has no gamepads.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1318,7 +1318,7 @@ type ClientInterface interface {
 
 	// PostApiV1SessionsInput Hand input to a session
 	//
-	// Not supported.
+	// Keyboard, pointer and text; a session has no gamepads.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1387,7 +1387,7 @@ type ClientInterface interface {
 
 	// GetApiV1UtilsGetIcon The picture of an app
 	//
-	// Not supported.
+	// icon_path is a parameter of the query: an app's icon_png_path.
 	//
 	// Corresponds with GET /api/v1/utils/get-icon (the `GetApiV1UtilsGetIcon` operationId).
 	GetApiV1UtilsGetIcon(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1539,7 +1539,7 @@ func (c *Client) PostApiV1ClientsSettings(ctx context.Context, body PostApiV1Cli
 
 // GetApiV1DockerImagesInspect Look at a container's image
 //
-// Not supported.
+// image_name is a parameter of the query.
 //
 // Corresponds with GET /api/v1/docker/images/inspect (the `GetApiV1DockerImagesInspect` operationId).
 func (c *Client) GetApiV1DockerImagesInspect(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1556,7 +1556,7 @@ func (c *Client) GetApiV1DockerImagesInspect(ctx context.Context, reqEditors ...
 
 // PostApiV1DockerImagesPullWithBody Fetch a container's image
 //
-// Not supported.
+// Each line of the answer is JSON; the last one tells the outcome.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1575,7 +1575,7 @@ func (c *Client) PostApiV1DockerImagesPullWithBody(ctx context.Context, contentT
 
 // PostApiV1DockerImagesPull Fetch a container's image
 //
-// Not supported.
+// Each line of the answer is JSON; the last one tells the outcome.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2096,7 +2096,7 @@ func (c *Client) PostApiV1SessionsAdd(ctx context.Context, body PostApiV1Session
 
 // PostApiV1SessionsInputWithBody Hand input to a session
 //
-// Not supported.
+// Keyboard, pointer and text; a session has no gamepads.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2115,7 +2115,7 @@ func (c *Client) PostApiV1SessionsInputWithBody(ctx context.Context, contentType
 
 // PostApiV1SessionsInput Hand input to a session
 //
-// Not supported.
+// Keyboard, pointer and text; a session has no gamepads.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2274,7 +2274,7 @@ func (c *Client) PostApiV1UnpairClient(ctx context.Context, body PostApiV1Unpair
 
 // GetApiV1UtilsGetIcon The picture of an app
 //
-// Not supported.
+// icon_path is a parameter of the query: an app's icon_png_path.
 //
 // Corresponds with GET /api/v1/utils/get-icon (the `GetApiV1UtilsGetIcon` operationId).
 func (c *Client) GetApiV1UtilsGetIcon(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3473,7 +3473,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetApiV1DockerImagesInspectWithResponse Look at a container's image
 	//
-	// Not supported.
+	// image_name is a parameter of the query.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3482,7 +3482,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1DockerImagesPullWithBodyWithResponse Fetch a container's image
 	//
-	// Not supported.
+	// Each line of the answer is JSON; the last one tells the outcome.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3491,7 +3491,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1DockerImagesPullWithResponse Fetch a container's image
 	//
-	// Not supported.
+	// Each line of the answer is JSON; the last one tells the outcome.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3734,7 +3734,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1SessionsInputWithBodyWithResponse Hand input to a session
 	//
-	// Not supported.
+	// Keyboard, pointer and text; a session has no gamepads.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3743,7 +3743,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1SessionsInputWithResponse Hand input to a session
 	//
-	// Not supported.
+	// Keyboard, pointer and text; a session has no gamepads.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3812,7 +3812,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetApiV1UtilsGetIconWithResponse The picture of an app
 	//
-	// Not supported.
+	// icon_path is a parameter of the query: an app's icon_png_path.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5308,7 +5308,7 @@ func (c *ClientWithResponses) PostApiV1ClientsSettingsWithResponse(ctx context.C
 
 // GetApiV1DockerImagesInspectWithResponse Look at a container's image
 //
-// Not supported.
+// image_name is a parameter of the query.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5323,7 +5323,7 @@ func (c *ClientWithResponses) GetApiV1DockerImagesInspectWithResponse(ctx contex
 
 // PostApiV1DockerImagesPullWithBodyWithResponse Fetch a container's image
 //
-// Not supported.
+// Each line of the answer is JSON; the last one tells the outcome.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5338,7 +5338,7 @@ func (c *ClientWithResponses) PostApiV1DockerImagesPullWithBodyWithResponse(ctx 
 
 // PostApiV1DockerImagesPullWithResponse Fetch a container's image
 //
-// Not supported.
+// Each line of the answer is JSON; the last one tells the outcome.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5755,7 +5755,7 @@ func (c *ClientWithResponses) PostApiV1SessionsAddWithResponse(ctx context.Conte
 
 // PostApiV1SessionsInputWithBodyWithResponse Hand input to a session
 //
-// Not supported.
+// Keyboard, pointer and text; a session has no gamepads.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5770,7 +5770,7 @@ func (c *ClientWithResponses) PostApiV1SessionsInputWithBodyWithResponse(ctx con
 
 // PostApiV1SessionsInputWithResponse Hand input to a session
 //
-// Not supported.
+// Keyboard, pointer and text; a session has no gamepads.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5893,7 +5893,7 @@ func (c *ClientWithResponses) PostApiV1UnpairClientWithResponse(ctx context.Cont
 
 // GetApiV1UtilsGetIconWithResponse The picture of an app
 //
-// Not supported.
+// icon_path is a parameter of the query: an app's icon_png_path.
 //
 // Returns a wrapper object for the known response body format(s).
 //

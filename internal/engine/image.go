@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -24,6 +25,17 @@ func (e *Engine) HasImage(ctx context.Context, image string) (bool, error) {
 		return false, nil
 	}
 	return false, e.failed(err, "look for the image %s", image)
+}
+
+// ImageJSON is what the engine knows of an image, in its own words.
+func (e *Engine) ImageJSON(ctx context.Context, image string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var raw bytes.Buffer
+	if _, err := e.api.ImageInspect(ctx, image, client.ImageInspectWithRawResponse(&raw)); err != nil {
+		return nil, e.failed(err, "look at the image %s", image)
+	}
+	return raw.Bytes(), nil
 }
 
 // Progress is how far an image has been fetched, in bytes; what is to come is

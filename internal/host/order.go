@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
+	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
 // Order is a launch that comes over an API and not from the client itself.
@@ -139,4 +141,41 @@ func (h *Host) ClientAddress(sessionID string) netip.Addr {
 		return netip.Addr{}
 	}
 	return l.peer.Addr().Addr().Unmap()
+}
+
+// Input hands a session an input packet of the control link that comes over an
+// API: with the link's header, or from the packet's length on.
+func (h *Host) Input(sessionID string, packet []byte) error {
+	s, ok := h.o.House.Session(sessionID)
+	if !ok {
+		return evidence.Errorf(evidence.NotFound, "no session %s is running", sessionID)
+	}
+	switch s.State() {
+	case session.Waiting, session.Streaming, session.Paused:
+	default:
+		return evidence.Errorf(evidence.Unavailable, "the session is %s and takes no input: wait until its app runs", s.State())
+	}
+	in, err := control.ParseInput(withoutHeader(packet))
+	if err != nil {
+		return evidence.Errorf(evidence.Invalid, "read the input packet: %w", err)
+	}
+	handled, err := forward(in, s.Display())
+	switch {
+	case err != nil:
+		return evidence.Errorf(evidence.Unavailable, "hand input to the session: %w", err)
+	case !handled:
+		return evidence.Errorf(evidence.Invalid, "the packet is from %s, which sessions do not have yet", deviceOf(in))
+	}
+	s.Touch()
+	return nil
+}
+
+// withoutHeader cuts off a message's type and length. A bare packet begins with
+// its own length, whose first two bytes are 0.
+func withoutHeader(packet []byte) []byte {
+	const header = 4
+	if len(packet) >= header && control.Type(binary.LittleEndian.Uint16(packet)) == control.TypeInput {
+		return packet[header:]
+	}
+	return packet
 }

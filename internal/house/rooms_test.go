@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 		"internal/media", "internal/meter", "internal/session", "internal/store",
 	},
 	"internal/wolfconfig": {"internal/config", "internal/store"},
-	"internal/wolfapi":    {"internal/config", "internal/evidence", "internal/host", "internal/session", "internal/web"},
+	"internal/wolfapi":    {"internal/config", "internal/engine", "internal/evidence", "internal/host", "internal/session", "internal/store", "internal/web"},
 	"internal/host": {
 		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
 		"internal/session", "internal/store", "moonlight",

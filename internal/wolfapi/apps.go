@@ -160,7 +160,3 @@ func (a *api) addProfile(context.Context, Profile) (Success, error) {
 func (a *api) removeProfile(context.Context, ProfileRemove) (Success, error) {
 	return Success{}, unsupported("Kennel has one profile, which cannot be removed")
 }
-
-func (a *api) pull(context.Context, ImagePull) (ImagePulled, error) {
-	return ImagePulled{}, unsupported("Kennel fetches an image when an app needs it, and tells the player how far it is; before that, fetch it by docker pull")
-}

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
 	"github.com/kennel-stream/kennel/internal/session"
@@ -14,8 +15,9 @@ import (
 
 // Stream is a live session.
 type Stream struct {
-	// ID is Kennel's, Client that of the client.
+	// ID is Kennel's, Client that of the client, and Number the client's in Wolf.
 	ID, Client string
+	Number     Key
 	App        config.App
 	// Width and Height are pixels, FPS frames per second, Channels of the sound.
 	Width, Height, FPS, Channels int
@@ -32,7 +34,7 @@ type Backend interface {
 	DeleteApp(ctx context.Context, slug string) error
 	Pairings(context.Context) ([]web.Pairing, error)
 	AcceptPairing(context.Context, web.Accept) (web.Pairing, error)
-	Clients(context.Context) ([]web.Client, error)
+	Paired(context.Context) ([]Paired, error)
 	RemoveClient(ctx context.Context, id string) error
 	StopSession(ctx context.Context, id string) error
 	// Streams lists the live sessions, oldest first, and Stream finds one.
@@ -43,6 +45,13 @@ type Backend interface {
 	PauseSession(ctx context.Context, id string) error
 	// Run starts another app in a session; with endWith the session ends with it.
 	Run(ctx context.Context, id string, app config.App, endWith bool) error
+	// Input hands an input packet of Moonlight's control link to a session.
+	Input(id string, packet []byte) error
+	// Pull fetches a container's image, and Image tells what the engine knows of one.
+	Pull(ctx context.Context, image string, tell func(engine.Progress)) error
+	Image(ctx context.Context, image string) ([]byte, error)
+	// Art is the picture of an app.
+	Art(app int32) (host.Art, error)
 	// UserIDs are the first user and group that sessions run as.
 	UserIDs() (uid, gid int)
 	// Ports are what clients are told.
@@ -56,6 +65,10 @@ type Local struct {
 	UIDFirst int
 	// Announced are the ports that clients are told.
 	Announced config.PortPlan
+	// Links has what leads from a client's id to its state folder of Wolf.
+	Links string
+	// Engines are the sockets where a container engine may listen.
+	Engines []string
 }
 
 var _ Backend = (*Local)(nil)
@@ -81,7 +94,7 @@ func (l *Local) Stream(id string) (Stream, bool) {
 func (l *Local) describe(s *session.Session) Stream {
 	r, n := s.Request(), s.Stream()
 	d := Stream{
-		ID: s.ID(), Client: r.Client, Width: r.Width, Height: r.Height, FPS: r.FPS, Channels: r.Channels,
+		ID: s.ID(), Client: r.Client, Number: l.number(r.Client), Width: r.Width, Height: r.Height, FPS: r.FPS, Channels: r.Channels,
 		BitrateKbps: n.BitrateKbps, Slices: n.Slices, Address: l.Host.ClientAddress(s.ID()),
 	}
 	if n.FPS > 0 {
@@ -116,6 +129,12 @@ func (l *Local) PauseSession(ctx context.Context, id string) error { return l.Ho
 func (l *Local) Run(ctx context.Context, id string, a config.App, endWith bool) error {
 	return l.Host.RunIn(ctx, id, a, endWith)
 }
+
+// Input implements Backend.
+func (l *Local) Input(id string, packet []byte) error { return l.Host.Input(id, packet) }
+
+// Art implements Backend.
+func (l *Local) Art(app int32) (host.Art, error) { return l.Catalogue.Art(app) }
 
 // UserIDs implements Backend.
 func (l *Local) UserIDs() (uid, gid int) {

@@ -67,6 +67,11 @@ type api struct {
 	backend Backend
 	feed    *Feed
 	log     func(msg string, args ...any)
+	pulls   chan struct{} // one entry per image that is being fetched
+}
+
+func newAPI(b Backend, feed *Feed, log func(msg string, args ...any)) *api {
+	return &api{backend: b, feed: feed, log: log, pulls: make(chan struct{}, maxPulls)}
 }
 
 // calls are all calls, in the order of the documentation. Each path has one
@@ -91,7 +96,7 @@ func calls() []call {
 		post("sessions/start", "Begin a stream without RTSP", "Not supported.", (*api).startSession),
 		post("sessions/pause", "Send a session's client away", "", (*api).pauseSession),
 		post("sessions/stop", "End a session", "", (*api).stopSession),
-		post("sessions/input", "Hand input to a session", "Not supported.", (*api).input),
+		post("sessions/input", "Hand input to a session", "Keyboard, pointer and text; a session has no gamepads.", (*api).input),
 		post("runners/start", "Start another app in a session", "", (*api).run),
 		get("lobbies", "All lobbies", "Kennel has none.", (*api).lobbies, failing),
 		post("lobbies/create", "Create a lobby", "Not supported.", (*api).createLobby),
@@ -100,9 +105,12 @@ func calls() []call {
 		post("lobbies/pause", "Pause a lobby", "Not supported.", (*api).pauseLobby),
 		post("lobbies/resume", "Resume a lobby", "Not supported.", (*api).resumeLobby),
 		post("lobbies/stop", "Stop a lobby", "Not supported.", (*api).stopLobby),
-		post("docker/images/pull", "Fetch a container's image", "Not supported.", (*api).pull),
-		{method: http.MethodGet, path: base + "docker/images/inspect", summary: "Look at a container's image", note: "Not supported.", raw: (*api).inspect},
-		{method: http.MethodGet, path: base + "utils/get-icon", summary: "The picture of an app", note: "Not supported.", raw: (*api).icon},
+		{
+			method: http.MethodPost, path: base + "docker/images/pull", summary: "Fetch a container's image", note: "Each line of the answer is JSON; the last one tells the outcome.",
+			takes: reflect.TypeFor[ImagePull](), gives: reflect.TypeFor[ImagePulled](), fails: []int{failing}, raw: (*api).pull,
+		},
+		{method: http.MethodGet, path: base + "docker/images/inspect", summary: "Look at a container's image", note: "image_name is a parameter of the query.", raw: (*api).inspect},
+		{method: http.MethodGet, path: base + "utils/get-icon", summary: "The picture of an app", note: "icon_path is a parameter of the query: an app's icon_png_path.", raw: (*api).icon},
 		{method: http.MethodGet, path: base + "events", summary: "Events as they happen, as server-sent events", raw: (*api).events},
 		{method: http.MethodGet, path: base + "openapi-schema", summary: "This description", raw: (*api).schema},
 	}
@@ -112,7 +120,7 @@ func calls() []call {
 // connection, as Wolf's do: some tools read until then.
 func NewServer(b Backend, feed *Feed, log func(msg string, args ...any)) *http.Server {
 	srv := &http.Server{
-		Handler: handler(&api{backend: b, feed: feed, log: log}), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		Handler: handler(newAPI(b, feed, log)), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: callTimeout + 5*time.Second, MaxHeaderBytes: 16 << 10,
 	}
 	srv.SetKeepAlivesEnabled(false)
@@ -178,5 +186,5 @@ func reply(w http.ResponseWriter, status int, value any) {
 	if err != nil {
 		status, text = http.StatusInternalServerError, []byte(`{"success":false,"error":"the answer could not be written"}`)
 	}
-	send(w, status, text)
+	send(w, status, "application/json", text)
 }

@@ -74,7 +74,7 @@ func TestClients(t *testing.T) {
 		RunUID: 61000, RunGID: 61000, ControllersOverride: []Controller{}, MouseAcceleration: 1, VScrollAcceleration: 1, HScrollAcceleration: 1,
 		MotionControllerOverride: "AUTO",
 	}
-	if diff := cmp.Diff(ClientList{true, []Client{{"1", anna, neutral}, {"2", bert, neutral}}}, list); diff != "" {
+	if diff := cmp.Diff(ClientList{true, []Client{{"1", "annas", neutral}, {"2", bert, neutral}}}, list); diff != "" {
 		t.Error(diff)
 	}
 	var pending PendingList
@@ -89,6 +89,7 @@ func TestClients(t *testing.T) {
 		t.Errorf("accepted %+v", d.accepted)
 	}
 	w.ok("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":null}`)
+	w.ok("clients/settings", `{"client_id":"1","app_state_folder":"annas","settings":{}}`)
 	w.no("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":{"mouse_acceleration":2.0}}`, 400, "keeps no settings")
 	w.no("clients/settings", `{"client_id":"1","app_state_folder":null,"settings":{"motion_controller_override":"PS"}}`, 400, "keeps no settings")
 	w.no("clients/settings", `{"client_id":"1","app_state_folder":"elsewhere"}`, 400, "keeps no settings")
@@ -158,13 +159,9 @@ func TestWhatIsNotThere(t *testing.T) {
 	w.no("profiles/add", `{"name":"x","id":"1","icon_png_path":"","apps":[]}`, 500, "no profiles")
 	w.no("profiles/remove", `{"id":"1"}`, 500, "one profile")
 	w.no("sessions/start", `{"session_id":"1"}`, 500, "by RTSP alone")
-	w.no("sessions/input", `{"session_id":"1","input_packet_hex":"00"}`, 500, "takes input")
 	for _, path := range []string{"create", "join", "leave", "pause", "resume", "stop"} {
 		w.no("lobbies/"+path, `{}`, 500, "no lobbies")
 	}
-	w.no("docker/images/pull", `{"image_name":"x"}`, 500, "docker pull")
-	w.no("docker/images/inspect?image_name=x", "", 500, "docker image inspect")
-	w.no("utils/get-icon?icon_path=/etc/shadow", "", 500, "no files of the host")
 	w.no("system/health", "", 404, "has no call GET /api/v1/system/health")
 	w.no("apps", "{}", 404, "has no call POST")
 	var lobbies LobbyList

@@ -8,13 +8,13 @@ import (
 )
 
 func (a *api) clients(ctx context.Context) (ClientList, error) {
-	paired, err := a.backend.Clients(ctx)
+	paired, err := a.backend.Paired(ctx)
 	if err != nil {
 		return ClientList{}, err
 	}
 	list := ClientList{Success: true, Clients: []Client{}}
 	for _, c := range paired {
-		list.Clients = append(list.Clients, Client{ClientID: clientNumber(c.ID), AppStateFolder: c.ID, Settings: a.everybodys()})
+		list.Clients = append(list.Clients, Client{ClientID: c.Number, AppStateFolder: c.Folder, Settings: a.everybodys()})
 	}
 	return list, nil
 }
@@ -30,17 +30,17 @@ func settingsFor(uid, gid int) Settings {
 }
 
 // client finds a paired client by its id in Wolf.
-func (a *api) client(ctx context.Context, id Key) (web.Client, error) {
-	paired, err := a.backend.Clients(ctx)
+func (a *api) client(ctx context.Context, id Key) (Paired, error) {
+	paired, err := a.backend.Paired(ctx)
 	if err != nil {
-		return web.Client{}, err
+		return Paired{}, err
 	}
 	for _, c := range paired {
-		if clientNumber(c.ID) == id {
+		if c.Number == id {
 			return c, nil
 		}
 	}
-	return web.Client{}, evidence.Errorf(evidence.NotFound, "no client %.64q is paired: GET clients lists all", string(id))
+	return Paired{}, evidence.Errorf(evidence.NotFound, "no client %.64q is paired: GET clients lists all", string(id))
 }
 
 // settings changes nothing, and says so when something is to be changed.
@@ -50,7 +50,7 @@ func (a *api) settings(ctx context.Context, request ClientSettings) (Success, er
 		return Success{}, err
 	}
 	s := request.Settings
-	if folder := request.AppStateFolder; folder != nil && *folder != c.ID || s != nil && *s != (PartialSettings{}) {
+	if folder := request.AppStateFolder; folder != nil && *folder != c.Folder || s != nil && *s != (PartialSettings{}) {
 		return Success{}, unsupported("Kennel keeps no settings of clients: user ids are the session's own, and where an app keeps its files is its state in the configuration")
 	}
 	return Success{Success: true}, nil

@@ -94,13 +94,16 @@ func (f *Feed) subscribe() (events <-chan []byte, leave func(), err error) {
 	}, nil
 }
 
-// send writes an event to everybody.
-func (f *Feed) send(name string, value any) {
+// send writes an event of Wolf's usual kind to everybody.
+func (f *Feed) send(name string, value any) { f.sendAs("wolf::core::events::"+name, value) }
+
+// sendAs writes an event to everybody.
+func (f *Feed) sendAs(name string, value any) {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return // nothing of ours fails
 	}
-	text := fmt.Appendf(nil, "event: wolf::core::events::%s\ndata: %s\n\n", name, data)
+	text := fmt.Appendf(nil, "event: %s\ndata: %s\n\n", name, data)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.subscribers {
@@ -133,7 +136,7 @@ func (f *Feed) tell(e evidence.Event, b Backend) {
 		f.send("StreamSession", sessionOf(s, settingsFor(b.UserIDs())))
 		return
 	}
-	id := about{clientNumber(s.Client)}
+	id := about{s.Number}
 	switch {
 	case e.Stage == evidence.StageApp && e.Kind == evidence.Done:
 		f.send("StartRunner", RunnerStart{StopStreamWhenOver: true, Runner: runnerOf(s.App.Runner), SessionID: id.SessionID})
@@ -156,7 +159,7 @@ func (f *Feed) negotiated(session string, b Backend) {
 	if !ok {
 		return
 	}
-	id, ports, address := clientNumber(s.Client), b.Ports(), ""
+	id, ports, address := s.Number, b.Ports(), ""
 	if s.Address.IsValid() {
 		address = s.Address.String()
 	}

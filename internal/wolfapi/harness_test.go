@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
 	"github.com/kennel-stream/kennel/internal/store"
@@ -29,11 +30,13 @@ type desk struct {
 	mu       sync.Mutex // covers what follows
 	pairings []web.Pairing
 	accepted []web.Accept
-	clients  []web.Client
+	clients  []Paired
 	streams  []Stream
 	orders   []host.Order
 	paused   []string
 	ran      []string
+	inputs   []string
+	pull     func(tell func(engine.Progress)) error
 }
 
 const (
@@ -52,7 +55,7 @@ func newDesk(t testing.TB) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &desk{catalogue: c, clients: []web.Client{{ID: anna}, {ID: bert}}, pairings: []web.Pairing{{ID: "c0ffee01", Address: "192.0.2.7"}}}
+	return &desk{catalogue: c, clients: []Paired{{ID: anna, Number: "1", Folder: "annas"}, {ID: bert, Number: "2", Folder: bert}}, pairings: []web.Pairing{{ID: "c0ffee01", Address: "192.0.2.7"}}}
 }
 
 func (d *desk) Apps(context.Context) (all []web.App, err error) {
@@ -88,7 +91,7 @@ func (d *desk) AcceptPairing(_ context.Context, a web.Accept) (web.Pairing, erro
 	return d.pairings[0], nil
 }
 
-func (d *desk) Clients(context.Context) ([]web.Client, error) {
+func (d *desk) Paired(context.Context) ([]Paired, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.clients, nil
@@ -136,6 +139,7 @@ func (d *desk) Order(_ context.Context, o host.Order) (Stream, error) {
 	if s.Client == "" {
 		s.Client = strings.Repeat("0", 15) + "9" + strings.Repeat("0", 48)
 	}
+	s.Number = clientNumber(s.Client)
 	d.streams = append(d.streams, s)
 	return s, nil
 }
@@ -154,6 +158,26 @@ func (d *desk) Run(_ context.Context, id string, a config.App, endWith bool) err
 	return nil
 }
 
+func (d *desk) Input(id string, packet []byte) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.inputs = append(d.inputs, fmt.Sprintf("%s %x", id, packet))
+	return nil
+}
+
+func (d *desk) Pull(_ context.Context, image string, tell func(engine.Progress)) error {
+	return d.pull(tell)
+}
+
+func (d *desk) Image(_ context.Context, image string) ([]byte, error) {
+	if image != "ghcr.io/games-on-whales/firefox:edge" {
+		return nil, evidence.Errorf(evidence.NotFound, "look at the image %s: there is none", image)
+	}
+	return []byte(`{"Id":"sha256:1"}`), nil
+}
+
+func (d *desk) Art(app int32) (host.Art, error) { return d.catalogue.Art(app) }
+
 func (d *desk) UserIDs() (uid, gid int) { return 61000, 61000 }
 
 func (d *desk) Ports() config.PortPlan { return config.PortPlan{Video: 48100, Audio: 48200} }
@@ -161,7 +185,7 @@ func (d *desk) Ports() config.PortPlan { return config.PortPlan{Video: 48100, Au
 // streaming is a session of anna's.
 func streaming() Stream {
 	return Stream{
-		ID: "018f", Client: anna, App: config.Demo(), Width: 1280, Height: 720, FPS: 60, Channels: 6, BitrateKbps: 9000, Slices: 4,
+		ID: "018f", Client: anna, Number: "1", App: config.Demo(), Width: 1280, Height: 720, FPS: 60, Channels: 6, BitrateKbps: 9000, Slices: 4,
 		Address: netip.MustParseAddr("192.0.2.7"),
 	}
 }

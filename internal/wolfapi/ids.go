@@ -71,14 +71,8 @@ func plainSlug(id string) bool {
 	return strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
-// ClientEnv is what an app needs to find its session in the API: Wolf's own menu
-// asks for it.
-func ClientEnv(client string) []string {
-	return []string{"WOLF_SESSION_ID=" + string(clientNumber(client))}
-}
-
-// clientNumber is a client's id in Wolf, and that of its session: the first 63
-// bits of its certificate's SHA-256 as a decimal number.
+// clientNumber is the id in Wolf of a client that has no certificate: the first
+// 63 bits of its id as a decimal number.
 func clientNumber(client string) Key {
 	raw, err := hex.DecodeString(client)
 	if err != nil || len(raw) < 8 {

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-func send(w http.ResponseWriter, status int, text []byte) {
-	w.Header().Set("Content-Type", "application/json")
+func send(w http.ResponseWriter, status int, kind string, text []byte) {
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
 	// An error here means that the caller has gone.
 	_, _ = w.Write(text)
 }
 
-func (a *api) schema(w http.ResponseWriter, _ *http.Request) { send(w, http.StatusOK, Schema()) }
-
-func (a *api) inspect(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusInternalServerError, Failure{Error: "Kennel does not pass on what Docker knows of an image: ask Docker itself, by docker image inspect"})
+func (a *api) schema(w http.ResponseWriter, _ *http.Request) {
+	send(w, http.StatusOK, "application/json", Schema())
 }
 
-func (a *api) icon(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusInternalServerError, Failure{Error: "Kennel hands out no files of the host: clients get an app's picture by Moonlight's appasset"})
+// refuse answers an error of a call that writes its own answer.
+func (a *api) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
+	a.log("a call over wolf's api failed", "call", r.URL.Path, "error", err.Error())
+	reply(w, status, Failure{Error: err.Error()})
 }
 
 const (

@@ -24,7 +24,7 @@ func (a *api) sessions(context.Context) (SessionList, error) {
 // sessionOf is a session in Wolf's words, without its keys: who may list
 // sessions need not be able to decrypt them.
 func sessionOf(s Stream, settings Settings) Session {
-	app, client := idOf(s.App), clientNumber(s.Client)
+	app, client := idOf(s.App), s.Number
 	d := Session{
 		VideoWidth: s.Width, VideoHeight: s.Height, VideoRefreshRate: s.FPS, AudioChannelCount: max(2, s.Channels),
 		AppID: &app, ClientID: &client, ClientSettings: &settings,
@@ -38,7 +38,7 @@ func sessionOf(s Stream, settings Settings) Session {
 // session finds a live session by its id in Wolf.
 func (a *api) session(id Key) (Stream, error) {
 	for _, s := range a.backend.Streams() {
-		if clientNumber(s.Client) == id {
+		if s.Number == id {
 			return s, nil
 		}
 	}
@@ -85,7 +85,7 @@ func (a *api) addSession(ctx context.Context, request Session) (SessionCreated, 
 	if err != nil {
 		return SessionCreated{}, err
 	}
-	return SessionCreated{Success: true, SessionID: clientNumber(s.Client)}, nil
+	return SessionCreated{Success: true, SessionID: s.Number}, nil
 }
 
 // keys reads aes_key, 32 digits of hex, and aes_iv, a number of 32 bits with or
@@ -129,8 +129,19 @@ func (a *api) stopSession(ctx context.Context, request SessionStop) (Success, er
 	return Success{Success: err == nil}, err
 }
 
-func (a *api) input(context.Context, SessionInput) (Success, error) {
-	return Success{}, unsupported("Kennel takes input from a session's client alone")
+// input hands a packet of Moonlight to a session: with the four bytes in front
+// that say it is one, as Wolf wants it.
+func (a *api) input(_ context.Context, request SessionInput) (Success, error) {
+	s, err := a.session(request.SessionID)
+	if err != nil {
+		return Success{}, err
+	}
+	packet, err := hex.DecodeString(request.InputPacketHex)
+	if err != nil {
+		return Success{}, evidence.Errorf(evidence.Invalid, "input_packet_hex is no hex: %w", err)
+	}
+	err = a.backend.Input(s.ID, packet)
+	return Success{Success: err == nil}, err
 }
 
 // run starts another app in a session. It has no name but its program's.

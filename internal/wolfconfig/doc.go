@@ -48,7 +48,8 @@ type File struct {
 
 // Client is a paired client.
 type Client struct {
-	// CertPEM is one certificate.
+	// CertPEM is one certificate, with each byte as Wolf has it: Wolf's id of the
+	// client is made from it.
 	CertPEM []byte
 	// Folder is where its apps keep their state, relative to Wolf's state folder.
 	Folder string

@@ -105,7 +105,8 @@ func (s *Source) link(id, folder string) error {
 	if err := os.MkdirAll(s.links, 0o755); err != nil {
 		return fmt.Errorf("link the clients' state: %w", err)
 	}
-	target, path := filepath.Join(s.State, folder), filepath.Join(s.links, id)
+	// The mark lets Wolf's API tell the folder as Wolf did: below the state folder.
+	target, path := s.State+"/./"+folder, filepath.Join(s.links, id)
 	if was, err := os.Readlink(path); err == nil && was == target {
 		return nil
 	} else if err == nil {

@@ -141,7 +141,7 @@ func (r *reader) clients(document map[string]any) []Client {
 	for path, c := range r.tables(document, "", "paired_clients") {
 		folder := r.folder(c, path)
 		cert := []byte(strings.ReplaceAll(r.text(c, path, "client_cert"), "\r", ""))
-		block, _ := pem.Decode(cert)
+		block, rest := pem.Decode(cert)
 		if block == nil || block.Type != "CERTIFICATE" {
 			r.note(path+".client_cert", "it is no certificate in PEM form: this client has to pair again")
 			continue
@@ -150,7 +150,10 @@ func (r *reader) clients(document map[string]any) []Client {
 			r.note(path+".client_cert", "it is no certificate: this client has to pair again")
 			continue
 		}
-		client := Client{CertPEM: pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes}), Folder: folder}
+		client := Client{CertPEM: cert, Folder: folder}
+		if strings.TrimSpace(string(rest)) != "" {
+			client.CertPEM = pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})
+		}
 		if at, twice := seen[string(block.Bytes)]; twice {
 			all[at] = client // as in Wolf, where the last pairing counts
 			continue

@@ -171,7 +171,7 @@ func TestKeep(t *testing.T) {
 	if err != nil || len(known) != 1 || string(known[0].CertPEM) != string(cert) {
 		t.Fatalf("%+v, %v", known, err)
 	}
-	if to, err := os.Readlink(filepath.Join(data, "wolf-state", known[0].ID)); err != nil || to != filepath.Join(dir, "16531021386011371178") {
+	if to, err := os.Readlink(filepath.Join(data, "wolf-state", known[0].ID)); err != nil || to != dir+"/./16531021386011371178" {
 		t.Errorf("the state is at %s, %v", to, err)
 	}
 	if who, err := st.Host(t.Context()); err != nil || who.UUID != "0f75f4d1-e28e-410a-b318-c0579f18f8d1" {

@@ -91,7 +91,7 @@ func (a *api) pull(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pullTimeout)
 	defer cancel()
-	a.feed.sendAs("DockerPullImageStartEvent", pulling{request.ImageName})
+	a.feed.sendAs("DockerPullImageStartEvent", pulling(request))
 	out := &lines{w: w, cancel: cancel}
 	err = a.backend.Pull(ctx, request.ImageName, func(p engine.Progress) {
 		out.write(pullProgress{LayerID: request.ImageName, CurrentProgress: p.Done, Total: p.Total})

@@ -42,6 +42,7 @@ type running struct {
 	recorder  *host.Recorder
 	socket    net.Listener
 	api       *http.Server
+	alive     func(context.Context) error // whether the main loops turn
 	wolf      *wolf // nil without
 	announced config.PortPlan
 	dir       string
@@ -119,7 +120,7 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 		Version: version, UUID: who.UUID, Hostname: c.Hostname, Started: time.Now(), Ports: bound,
 		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue, OutputDir: outputDir(dir),
 	}
-	r.api = web.NewServer(local)
+	r.api, r.alive = web.NewServer(local), local.Alive
 	if r.wolf != nil {
 		if err := r.wolf.open(r, local); err != nil {
 			return nil, err
@@ -281,7 +282,7 @@ func (r *running) attend(ctx context.Context, work *sync.WaitGroup, out io.Write
 	work.Go(func() { r.welcome(ctx, out, tried, r.host.Settled()) })
 	work.Go(func() { r.house.ReapIdle(ctx) })
 	work.Go(func() { r.house.WatchGPUs(ctx) })
-	work.Go(func() { r.manager.KeepWatch(ctx, r.house.Alive) })
+	work.Go(func() { r.manager.KeepWatch(ctx, r.alive) })
 	work.Go(func() { r.host.Announce(ctx) })
 	if err := r.manager.Notify(systemd.Ready, systemd.Status("port "+strconv.Itoa(r.announced.HTTP))); err != nil {
 		r.log.Warn("the service manager was not told", "error", err)

@@ -51,6 +51,7 @@ type Host struct {
 	floods *floods
 	api    *gamestream.Host
 
+	enet                  *enet.Host // serves the control links while Run runs
 	http, https, rtsp     net.Listener
 	video, control, audio *net.UDPConn
 	sender                *datagrams
@@ -78,6 +79,9 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	h.sender = &datagrams{conn: h.video}
+	h.enet = enet.NewHost(h.control, enet.HostOptions{
+		MaxPeers: 256, MaxChannels: control.Channels, PeerTimeout: h.o.Config.Limits.ClientTimeout.Std(), Accept: h.accept,
+	})
 	return h, nil
 }
 
@@ -147,9 +151,6 @@ func (h *Host) Run(ctx context.Context) error {
 	for _, s := range []*http.Server{plain, secure} {
 		s.ErrorLog = slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)
 	}
-	links := enet.NewHost(h.control, enet.HostOptions{
-		MaxPeers: 256, MaxChannels: control.Channels, PeerTimeout: h.o.Config.Limits.ClientTimeout.Std(), Accept: h.accept,
-	})
 	negotiation := &rtsp.Server{
 		Keys: h.candidates, Handler: h.negotiate,
 		Report: func(remote netip.AddrPort, err error) { h.floods.add("rtsp: "+rtspRefusal(err), remote) },
@@ -165,7 +166,7 @@ func (h *Host) Run(ctx context.Context) error {
 	serve("serve http", func() error { return plain.Serve(h.http) })
 	serve("serve https", func() error { return secure.ServeTLS(h.https, "", "") })
 	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.rtsp) })
-	serve("serve control", func() error { return links.Run(ctx) })
+	serve("serve control", func() error { return h.enet.Run(ctx) })
 	serve("receive video pings", func() error { return h.receivePings(h.video, (*link).pingFrom) })
 	serve("receive audio pings", func() error { return h.receivePings(h.audio, (*link).audioPingFrom) })
 	running.Go(func() { h.floods.run(ctx) })
@@ -184,6 +185,15 @@ func (h *Host) Run(ctx context.Context) error {
 		return cause
 	}
 	return nil
+}
+
+// Alive fails when the loop of the control links does not turn, or the links of
+// the clients stay locked, before ctx ends.
+func (h *Host) Alive(ctx context.Context) error {
+	if err := h.enet.Alive(ctx); err != nil {
+		return err
+	}
+	return session.Unlocked(ctx, &h.links.mu, "the links of clients")
 }
 
 func rtspRefusal(err error) string {

@@ -256,17 +256,33 @@ func (h *House) sick() error {
 
 // Alive fails when a main loop of the house does not turn before ctx ends.
 func (h *House) Alive(ctx context.Context) error {
-	free := make(chan struct{})
-	go func() {
-		h.Sessions() // takes the lock that everything takes
-		close(free)
-	}()
-	select {
-	case <-free:
-	case <-ctx.Done():
-		return fmt.Errorf("the sessions do not answer: %w", ctx.Err())
+	if err := Unlocked(ctx, &h.mu, "the sessions"); err != nil {
+		return err
 	}
 	return h.spawner.Alive(ctx)
+}
+
+// lockLook is how often a lock that is taken is looked at again.
+const lockLook = 5 * time.Millisecond
+
+// Unlocked fails when a lock is not free at any look before ctx ends: whoever
+// has it does not turn any more. what names what the lock covers.
+func Unlocked(ctx context.Context, lock interface {
+	TryLock() bool
+	Unlock()
+}, what string,
+) error {
+	tick := time.NewTicker(lockLook)
+	defer tick.Stop()
+	for !lock.TryLock() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s do not answer: %w", what, ctx.Err())
+		}
+	}
+	lock.Unlock()
+	return nil
 }
 
 // Ready tells why no session could be started now, nil where one could.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
@@ -158,5 +161,24 @@ func TestWhatACanaryLeaks(t *testing.T) {
 	h.plant = nil
 	if got := h.Canary(t.Context()); len(got.Warnings) != 0 {
 		t.Errorf("health after a canary that gave all back: %+v", got)
+	}
+}
+
+// TestALockThatIsHeldIsNotAlive, and leaves nothing behind that waits for it.
+func TestALockThatIsHeldIsNotAlive(t *testing.T) {
+	h := open(t, options(t))
+	if err := h.Alive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.House.mu.Lock()
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	err := h.Alive(soon)
+	h.House.mu.Unlock()
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the sessions do not answer") {
+		t.Errorf("a house that is locked: %v", err)
+	}
+	if err := h.Alive(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -115,7 +115,13 @@ func (l *Local) Trends(ctx context.Context) (Trends, error) {
 }
 
 // Alive implements Backend.
-func (l *Local) Alive(ctx context.Context) error { return l.House.Alive(ctx) }
+func (l *Local) Alive(ctx context.Context) error {
+	// What writes the history is not asked: a slow disk is no reason to end streams.
+	if err := l.House.Alive(ctx); err != nil {
+		return err
+	}
+	return l.Host.Alive(ctx)
+}
 
 // Apps implements Backend.
 func (l *Local) Apps(context.Context) ([]App, error) {

@@ -91,6 +91,7 @@ type Host struct {
 	start   time.Time
 	started atomic.Bool
 	wake    chan struct{} // holds one token when the inbox is not empty
+	alive   chan struct{} // taken from by Run, for Alive
 	count   counters
 
 	// inbox has the peers that other goroutines want something of.
@@ -110,7 +111,7 @@ type Host struct {
 // NewHost makes a host on conn, which stays the caller's: the host reads and
 // writes it between the start and the end of Run, and never closes it.
 func NewHost(conn net.PacketConn, o HostOptions) *Host {
-	h := &Host{conn: conn, options: o.withDefaults(), start: time.Now(), wake: make(chan struct{}, 1)}
+	h := &Host{conn: conn, options: o.withDefaults(), start: time.Now(), wake: make(chan struct{}, 1), alive: make(chan struct{})}
 	h.places = make([]place, h.options.MaxPeers)
 	for i := range h.places {
 		h.places[i].inSession, h.places[i].outSession = unsetSession, unsetSession
@@ -122,6 +123,18 @@ func NewHost(conn net.PacketConn, o HostOptions) *Host {
 
 // Stats returns the counters so far. Any goroutine may call it.
 func (h *Host) Stats() Stats { return h.count.snapshot() }
+
+// Alive waits until Run turns once more, so that a handler that blocks, or a
+// host that does not run, is found. It fails when ctx ends before. Any goroutine
+// but the host's own may call it.
+func (h *Host) Alive(ctx context.Context) error {
+	select {
+	case h.alive <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the enet host on %v does not turn: %w", h.conn.LocalAddr(), ctx.Err())
+	}
+}
 
 // batch is how many datagrams are taken in before the peers are served.
 const batch = 32
@@ -150,6 +163,7 @@ func (h *Host) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-h.wake:
+		case <-h.alive:
 		case <-timer.C:
 		case d := <-r.full:
 			h.take(r, d)

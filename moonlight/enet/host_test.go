@@ -280,3 +280,57 @@ func TestSteadyTrafficAllocatesNothing(t *testing.T) {
 		t.Errorf("%d datagrams sent, %d messages unacknowledged", sent, len(p.unacked))
 	}
 }
+
+// TestAliveFindsAHandlerThatBlocks: the host turns, does not while a handler of
+// any peer blocks, and does again.
+func TestAliveFindsAHandlerThatBlocks(t *testing.T) {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	blocked, release := make(chan struct{}), make(chan struct{})
+	h := NewHost(conn, HostOptions{Accept: func(ConnectRequest) (Handler, bool) {
+		close(blocked)
+		<-release
+		return nil, false
+	}})
+	soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := h.Alive(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a host that does not run: %v", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- h.Run(ctx) }()
+	if err := h.Alive(t.Context()); err != nil {
+		t.Errorf("a host that runs: %v", err)
+	}
+	dial, hangUp := context.WithCancel(t.Context())
+	dialled := make(chan struct{})
+	go func() {
+		defer close(dialled)
+		_, _ = Dial(dial, client, conn.LocalAddr().(*net.UDPAddr).AddrPort(), DialOptions{}, make(recorder, 16))
+	}()
+	<-blocked
+	soon, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := h.Alive(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a host whose handler blocks: %v", err)
+	}
+	close(release)
+	if err := h.Alive(t.Context()); err != nil {
+		t.Errorf("a host whose handler is back: %v", err)
+	}
+	hangUp()
+	<-dialled
+	stop()
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+}

@@ -32,10 +32,12 @@ const (
 func (c *Catalogue) settle(l *Log) {
 	for i := range l.Sessions {
 		s := &l.Sessions[i]
-		kept := s.Findings[:0]
+		kept := make([]Finding, 0, len(s.Findings))
 		for _, f := range s.Findings {
-			if !meaningless(&f, s, &l.Lives[s.Life]) {
+			if !c.meaningless(&f, s, &l.Lives[s.Life]) {
 				kept = append(kept, f)
+			} else {
+				s.unfail(f.Fault)
 			}
 		}
 		s.Findings = kept
@@ -52,12 +54,34 @@ func (c *Catalogue) settle(l *Log) {
 	}
 }
 
+// unfail gives a stage back the state that it had before a sign that means
+// nothing.
+func (s *Session) unfail(fault string) {
+	for i := range s.Stages {
+		if r := &s.Stages[i]; r.State == Failed && r.Detail == fault && r.was != nil {
+			r.State, r.Detail, r.was = r.was.State, r.was.Detail, nil
+		}
+	}
+}
+
+// endNoise are the faults that each end of a session brings.
+var endNoise = map[string]bool{
+	"sway-lost-display": true, "gtk-no-display": true, "broken-pipe": true, "buffer-pool": true, "internal-data": true, "interpipe-listener": true,
+	"pipeline-error": true, "compositor-gone": true,
+}
+
 // meaningless knows the signs that are normal at certain moments.
-func meaningless(f *Finding, s *Session, life *Life) bool {
+func (c *Catalogue) meaningless(f *Finding, s *Session, life *Life) bool {
+	switch {
+	case f.late:
+		return !c.lateMatters(f, s)
+	case endNoise[f.Fault]:
+		// What ends first takes the others with it, unless that is what broke.
+		app := s.records[evidence.StageApp]
+		early := s.End == EndApp && (app == nil || s.Ended.Sub(app.At) < fastExit || c.broke(s))
+		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && !early
+	}
 	switch f.Fault {
-	case "sway-lost-display", "gtk-no-display", "broken-pipe", "buffer-pool", "internal-data", "interpipe-listener", "pipeline-error", "compositor-gone":
-		// What ends first takes the others with it.
-		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && s.End != EndApp
 	case "evp-decrypt", "render-failed":
 		return f.Count < floodOf
 	case "app-exited":
@@ -155,6 +179,9 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 	switch {
 	case s.End == EndRestart && life.signal != nil && s.Ended.Equal(life.signal.At):
 		c.derived(&s.Findings, "wolf-stopped", s.Ended, life.signal.Place, "the process was asked to stop in the middle of this session")
+	case s.End == EndHidden && c.endsWithTrouble(s, life.last):
+		s.End = EndRestart
+		c.derived(&s.Findings, "wolf-killed", life.last, s.place(evidence.StageControl), "the process ended in the middle of this session, right after trouble")
 	case s.End == EndRestart:
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageControl), "the process ended in the middle of this session, and no line says why")
 	case s.End == EndOpen && last && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
@@ -162,7 +189,7 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 		c.derived(&s.Findings, "wolf-killed", l.To, s.place(evidence.StageControl), "the log ends in the middle of this session, right after trouble")
 	case s.removed && last && life.has("pulse-none"):
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
-	case s.End == EndLeft && last && !s.Resumed && !l.resumedAfter(i):
+	case s.End == EndLeft && last && !s.cameBack && !s.Resumed && !l.resumedAfter(i):
 		c.derived(&s.Findings, "client-vanished", s.Ended, s.place(evidence.StageStop), "the client's control link ended, and it neither quit nor came back")
 	}
 	app := s.record(evidence.StageApp)

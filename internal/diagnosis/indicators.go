@@ -57,7 +57,7 @@ func (d *Diagnosis) ordinal(i int) string {
 }
 
 var endings = map[string]string{
-	EndQuit: "the client quit", EndLeft: "the client left", EndApp: "the app ended", EndRestart: "the process ended", EndOpen: "the log ends first",
+	EndQuit: "the client quit", EndLeft: "the client left", EndApp: "the app ended", EndRestart: "the process ended", EndOpen: "the log ends first", EndHidden: "not visible at this log level",
 }
 
 // elements are the highest numbers of GStreamer's elements, which count how many

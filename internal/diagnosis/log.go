@@ -30,6 +30,7 @@ type Finding struct {
 	Derived bool `json:"derived,omitempty"`
 
 	lastPlace Place
+	late      bool // its app printed it, and Wolf only when the app had ended
 }
 
 // StageState is what is known of a stage.
@@ -53,6 +54,8 @@ type StageRecord struct {
 	At     time.Time `json:"at,omitzero"`
 	Detail string    `json:"detail,omitempty"`
 	Place
+
+	was *StageRecord // before it failed
 }
 
 // How a session ended, as far as its log shows.
@@ -62,6 +65,7 @@ const (
 	EndApp     = "app"     // its app ended
 	EndRestart = "restart" // the process ended or was replaced in the middle
 	EndOpen    = "open"    // the log ends first
+	EndHidden  = "hidden"  // it is not visible at this log level
 )
 
 // Session is one session of a log: from a launch, or the first sign of one, to
@@ -97,6 +101,10 @@ type Session struct {
 
 	records    map[evidence.Stage]*StageRecord
 	faults     map[string]int // index in Findings
+	client     string         // Wolf's number of its client
+	address    string         // its client's
+	cameBack   bool           // its client left, and asked for something later
+	lastEnd    time.Time      // of what ended it, the newest line
 	port       string         // the first that its launch opened
 	padFailed  time.Time      // when a game controller could not be made
 	leftBefore time.Time      // when a client left whose session the log does not show
@@ -118,6 +126,8 @@ type Life struct {
 	paired                 bool      // a client paired
 	announced              time.Time // when it began to announce itself in the network
 	faults                 map[string]int
+	debug                  bool      // it shows lines of level DEBUG
+	last                   time.Time // the newest time before the next life
 	launched               int       // sessions that resumed no other, but for the last
 	left                   time.Time // when a client left whose session the log does not show
 }

@@ -31,6 +31,9 @@ const (
 	padFailed // a game controller of the client could not be made
 	mdnsBegan
 	frameFed // the video source is fed by the process itself, not by a display
+	lobbyEnded
+	appOutput    // of an app that has ended, from here on
+	clientNumber // Wolf's number of a session's client
 )
 
 // mark is a line that belongs to the normal course of things.
@@ -53,6 +56,7 @@ var marks = []mark{
 	{"/resume", regexp.MustCompile(`\[GET\] HTTPS?://\S*/resume`), requestResume, evidence.StageLaunch},
 	{"/cancel", regexp.MustCompile(`\[GET\] HTTPS?://\S*/cancel`), requestCancel, evidence.StageStop},
 	{"[API] Received request", regexp.MustCompile(`Received request: (\w+ \S+)`), stageDone, evidence.StageAPI},
+	{"Host app state folder: ", regexp.MustCompile(`/(\d{10,20})/`), clientNumber, ""},
 	{"Create wayland compositor", nil, stageBegan, evidence.StageDisplay},
 	{"Creating wayland display", nil, stageBegan, evidence.StageDisplay},
 	{"Wayland display ready", regexp.MustCompile(`listening on: (wayland-\d+)`), stageDone, evidence.StageDisplay},
@@ -71,8 +75,11 @@ var marks = []mark{
 	{"[GSTREAMER] Pausing pipeline", nil, paused, evidence.StageStop},
 	{"[GSTREAMER] Stopping pipeline", nil, stopped, evidence.StageStop},
 	{"Pipeline reached End Of Stream", nil, stopped, evidence.StageStop},
-	{"Stopping container: /", nil, appEnded, evidence.StageApp},
-	{"Stopped container", nil, appEnded, evidence.StageApp},
+	{"stopping lobby ", nil, lobbyEnded, ""},
+	{" leaving lobby ", nil, lobbyEnded, ""},
+	{"[DOCKER] Container logs:", nil, appOutput, ""},
+	{"Stopping container: /", regexp.MustCompile(`Stopping container: (/\S+)`), appEnded, evidence.StageApp},
+	{"Stopped container", regexp.MustCompile(`Stopped container(?:: (/\S+))?`), appEnded, evidence.StageApp},
 	{"[PROCESS] Terminated with status code", nil, appEnded, evidence.StageApp},
 	{"Process exited with code: ", regexp.MustCompile(`^Process exited with code: `), appEnded, evidence.StageApp},
 	{"RTP server started on port", regexp.MustCompile(`on port: (\d+)`), launchSign, ""},

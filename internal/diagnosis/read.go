@@ -27,7 +27,10 @@ type reader struct {
 	matcher *logscan.Matcher
 	signs   []signOf // by the matcher's index
 	log     *Log
-	session int // index of the live one, -1 for none
+	session int // index of the one that the line at hand is about, -1 for none
+	route   router
+	late    lateOutput
+	before  time.Time // of the line before that at hand
 	// Of a log that is followed: who is told of findings, and of which.
 	tell func(Link)
 	told map[toldKey]bool
@@ -50,7 +53,7 @@ func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
 func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source) (*Log, error) {
 	began := time.Now()
 	r := &reader{
-		c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1,
+		c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(),
 		tell: tell, told: map[toldKey]bool{},
 	}
 	r.prepare()
@@ -84,7 +87,7 @@ func (r *reader) scan(ctx context.Context, st *stream, workers int, give func(*r
 		if err != nil {
 			return evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
 		}
-		st.ends()
+		st.ends(s.Name, stats.Lines)
 		st.bytes, st.lines = st.bytes+stats.Bytes, st.lines+stats.Lines
 	}
 	return nil
@@ -110,10 +113,12 @@ func (t *tail) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ends looks for the time of the last line, whether it has a sign or not.
-func (st *stream) ends() {
-	lines := strings.Split(strings.ToValidUTF8(string(st.end.last), ""), "\n")
+// ends looks for the time of the last line, whether it has a sign or not, and
+// for who polls.
+func (st *stream) ends(file string, count int64) {
+	lines := strings.Split(strings.ToValidUTF8(strings.TrimSuffix(string(st.end.last), "\n"), ""), "\n")
 	st.end.last = st.end.last[:0]
+	st.polls = append(st.polls, pollsIn(lines, file, count)...)
 	for _, text := range slices.Backward(lines[min(1, len(lines)-1):]) {
 		l := wolflog.Parse(strings.TrimSpace(text))
 		if l.Shape != wolflog.Wolf {
@@ -182,24 +187,32 @@ func (r *reader) take(rec *record) {
 		if r.log.From.IsZero() {
 			r.log.From = rec.at
 		}
-		r.log.To = rec.at
+		r.before, r.log.To = r.log.To, rec.at
 		r.log.Dated = r.log.Dated || rec.at.Year() > 1
 	}
-	if s := r.live(); s != nil && l.Clock == wolflog.SinceStart {
-		s.Age = l.Time
-	}
 	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
-		r.log.Debug = true
+		r.log.Debug, r.life().debug = true, true
 	}
+	r.late.closes(rec)
+	marked := false
 	for _, i := range rec.signs {
 		if m := r.signs[i].mark; m != nil {
 			if detail, ok := m.fits(l.Message); ok {
+				marked = true
+				r.session = r.sessionOf(rec, m, detail)
 				r.mark(m, detail, rec.at, rec.place)
+				r.learnFrom(m, detail, rec)
 				if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
 					s.Encoder = encoderIn(rec.text)
 				}
 			}
 		}
+	}
+	if !marked {
+		r.session = r.sessionOf(rec, nil, "")
+	}
+	if s := r.live(); s != nil && l.Clock == wolflog.SinceStart {
+		s.Age = l.Time
 	}
 	// Of a fault with several signs in a line one counts.
 	seen := map[int]bool{}
@@ -234,6 +247,17 @@ const maxFindings = 1000
 // found books a sign with the live session, or with the process's life.
 func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	f := &r.c.faults[fault]
+	r.teardown(f.ID, at, place)
+	late := r.late.on
+	if late {
+		if f.Stage != evidence.StageApp {
+			return // what an app prints of itself says nothing of Wolf
+		}
+		at = r.late.date(r.live(), l, at)
+	}
+	if endNoise[f.ID] && r.route.lulled(at) {
+		return // as each lobby's end brings
+	}
 	list, index := &r.life().Findings, &r.life().faults
 	if s := r.live(); s != nil && f.Stage != "startup" {
 		list, index = &s.Findings, &s.faults
@@ -255,11 +279,12 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	(*index)[f.ID] = len(*list)
 	*list = append(*list, Finding{
 		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
-		Count: 1, Last: at, lastPlace: place, Object: wolflog.Redact(l.Object),
+		Count: 1, Last: at, lastPlace: place, late: late, Object: wolflog.Redact(l.Object),
 	})
 	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
 		if rec := s.records[f.Stage]; rec != nil && rec.State != Failed {
+			rec.was = &StageRecord{State: rec.State, Detail: rec.Detail}
 			rec.State, rec.Detail = Failed, f.ID
 		}
 	}
@@ -374,13 +399,20 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 			r.life().unknownCancel = &Finding{At: at, Place: place}
 		}
 		if s := r.live(); s != nil {
-			s.End, s.Ended = EndQuit, at
+			s.End, s.lastEnd, r.route.ended = EndQuit, at, r.session
+			if s.Ended.IsZero() {
+				s.Ended = at // else it ended before, and this only confirms it
+			}
 			r.stage(m.stage, Done, "the client quit", at, place)
 		}
 	case stageBegan, stageDone:
 		r.progress(m, detail, at, place)
 	case clientGone, paused, stopped, appEnded:
-		r.ending(m, at, place)
+		r.ending(m, detail, at, place)
+	case lobbyEnded:
+		r.route.lull = at
+	case appOutput:
+		r.late = lateOutput{on: true, at: at, file: place.File}
 	}
 }
 
@@ -391,11 +423,7 @@ func (r *reader) signal(number string, at time.Time, place Place) {
 		return
 	}
 	life.signal = &Finding{At: at, Place: place}
-	for _, i := range life.Sessions {
-		if s := &r.log.Sessions[i]; s.End == EndOpen {
-			s.End, s.Ended = EndRestart, at
-		}
-	}
+	r.endAll(at)
 }
 
 // progress books a stage; one that is done already begins another session where
@@ -421,7 +449,7 @@ func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 }
 
 // ending books what ends a session, or only its stream.
-func (r *reader) ending(m *mark, at time.Time, place Place) {
+func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 	s := r.live()
 	if s == nil {
 		if m.kind == clientGone || m.kind == paused {
@@ -429,6 +457,10 @@ func (r *reader) ending(m *mark, at time.Time, place Place) {
 		}
 		return
 	}
+	if m.kind == appEnded && !s.owns(detail) || m.kind == stopped && r.route.lulled(at) {
+		return // of a lobby that it was in
+	}
+	s.lastEnd, r.route.ended = at, r.session
 	switch {
 	case m.kind == appEnded && s.End == EndOpen:
 		s.End, s.Ended = EndApp, at
@@ -441,6 +473,12 @@ func (r *reader) ending(m *mark, at time.Time, place Place) {
 	}
 }
 
+// owns tells whether a container is of the session's own app, as far as is known.
+func (s *Session) owns(container string) bool {
+	app := s.records[evidence.StageApp]
+	return container == "" || app == nil || !strings.HasPrefix(app.Detail, "/") || app.Detail == wolflog.Redact(container)
+}
+
 func (r *reader) begin(at time.Time) {
 	life := r.life()
 	// Whether a session resumed another is known only after its beginning.
@@ -449,6 +487,8 @@ func (r *reader) begin(at time.Time) {
 	}
 	ordinal := life.launched + 1
 	r.session = len(r.log.Sessions)
+	r.route.newest = r.session
+	r.prune(at)
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{
 		Ordinal: ordinal, Life: len(r.log.Lives) - 1, Began: at, End: EndOpen, Findings: []Finding{},
@@ -483,10 +523,9 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 
 // restart begins another life of the process.
 func (r *reader) restart(at time.Time) {
-	if s := r.live(); s != nil && s.End == EndOpen {
-		s.End, s.Ended = EndRestart, at
-	}
-	r.session = -1
+	r.life().last = r.before
+	r.endAll(at)
+	r.session, r.route = -1, newRouter()
 	first := &r.log.Lives[0]
 	if len(r.log.Lives) == 1 && !first.Whole && len(first.Sessions) == 0 && !first.Ready {
 		first.Started, first.Whole = at, true
@@ -549,6 +588,9 @@ func (r *reader) finish(streams []*stream) {
 			r.redate(base)
 			break
 		}
+	}
+	for _, st := range streams {
+		r.polled(st.polls)
 	}
 	for i := range r.log.Sessions {
 		s := &r.log.Sessions[i]

@@ -22,6 +22,7 @@ type stream struct {
 	rec     record
 	end     tail
 	to      time.Time // of the last line
+	polls   []poll    // at the ends of its sources
 	bytes   int64
 	lines   int64
 }

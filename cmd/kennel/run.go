@@ -43,7 +43,7 @@ type running struct {
 	socket    net.Listener
 	api       *http.Server
 	alive     func(context.Context) error // whether the main loops turn
-	wolf      *wolf // nil without
+	wolf      *wolf                       // nil without
 	announced config.PortPlan
 	dir       string
 	manager   systemd.Manager

@@ -156,11 +156,20 @@ func (d *Display) greet(ctx context.Context, o Options) error {
 		case m.Type == MessageReady:
 			return nil
 		case m.Type == MessageEvent && m.Decode(&e) == nil && e.Kind == EventFault:
-			return fmt.Errorf("%s: %s", e.Fault, e.Detail)
+			return &StartError{e.Fault, e.Detail}
 		}
 		m.CloseFiles()
 	}
 }
+
+// StartError is what a display told of why it cannot be one.
+type StartError struct {
+	// Fault is FaultConfigure or FaultOutput, Detail says it for people.
+	Fault, Detail string
+}
+
+// Error implements error.
+func (e *StartError) Error() string { return e.Fault + ": " + e.Detail }
 
 // explain prefers the deadline's or the process's own end to a broken link.
 func (d *Display) explain(ctx context.Context, err error) error {

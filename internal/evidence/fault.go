@@ -37,6 +37,7 @@ type Fault struct {
 // Kennel's own faults.
 const (
 	FaultDisplayStart     FaultID = "kennel-display-start"
+	FaultNoSharedMemory   FaultID = "kennel-no-shared-memory"
 	FaultDisplayDied      FaultID = "kennel-display-died"
 	FaultAppStart         FaultID = "kennel-app-start"
 	FaultAppNotFound      FaultID = "kennel-app-not-found"
@@ -81,7 +82,8 @@ const (
 )
 
 var catalogue = []Fault{
-	{FaultDisplayStart, StageDisplay, Critical, "the session's display process did not become ready", nil, "read the display's lines in the session's output; check free memory and the limit of open files"},
+	{FaultNoSharedMemory, StageDisplay, Critical, "the machine has no room for the memory in which pictures are shared", nil, "look at 'free -h' and at the host's limits of memory, file size and open files ('systemctl show kennel', 'ulimit -a'), and raise the one that is used up"},
+	{FaultDisplayStart, StageDisplay, Critical, "the session's display process did not become ready", []FaultID{FaultNoSharedMemory}, "read the display's lines in the session's output; check free memory and the limit of open files"},
 	{FaultDisplayDied, StageDisplay, Critical, "the session's display process ended", nil, "start the session again; report the session's output, a client must not be able to end its display"},
 	{FaultAppNotFound, StageApp, Critical, "the app's program does not exist or may not be executed", nil, "correct run_cmd of the app, or install its package"},
 	{FaultAppStart, StageApp, Critical, "the app could not be started", []FaultID{FaultAppNotFound}, "check the app's user, directory and environment in the configuration"},

@@ -46,15 +46,16 @@ func TestCanaryFinds(t *testing.T) {
 		{"encoder element missing", func(_ *testing.T, o *Options) { o.Encoders = []string{"nosuchenc"} }, evidence.FaultEncoderMissing},
 		{"media binary broken", func(_ *testing.T, o *Options) { o.MediaExecutable = "/bin/false" }, evidence.FaultMediaStart},
 		{"display binary missing", func(_ *testing.T, o *Options) { o.Executable += "-gone" }, evidence.FaultDisplayStart},
-		{"no room for shared memory", withoutRoom, evidence.FaultDisplayStart},
+		{"no room for shared memory", withoutRoom, evidence.FaultNoSharedMemory},
+		{"display hangs", hanging, evidence.FaultDisplayStart},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := options(t)
 			tt.spoil(t, &o)
 			h := open(t, o)
 			got := h.Canary(t.Context())
-			if got.OK || got.Fault != tt.fault || got.Cure == "" || got.Failures != 1 {
-				t.Errorf("health = %+v, want %s", got, tt.fault)
+			if got.OK || got.Fault != tt.fault || got.Cure == "" || got.Failures != 1 || got.Took > canaryTimeout+time.Second {
+				t.Errorf("health = %+v, want %s within %v", got, tt.fault, canaryTimeout)
 			}
 			if h.Canary(t.Context()).Failures != 2 {
 				t.Error("failures in a row are not counted")
@@ -82,6 +83,19 @@ func withoutRoom(t *testing.T, o *Options) {
 	}
 	o.Executable = script
 	o.UIDCount = 0 // a script is not started by its descriptor
+}
+
+// hanging starts displays that never say a word.
+func hanging(t *testing.T, o *Options) {
+	t.Helper()
+	script := filepath.Join(filepath.Dir(o.RuntimeDir), "kennel")
+	text := "#!/bin/sh\n[ \"$1\" = display ] && exec sleep 1000\nexec " + o.Executable + " \"$@\"\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o.Executable = script
+	o.UIDCount = 0 // a script is not started by its descriptor
+	o.Limits.Launch = 2 * time.Second
 }
 
 // TestCanaryFindsAnUnwritableDirectory, and that it is writable again.

@@ -159,8 +159,12 @@ func (s *Session) startDisplay(ctx context.Context) error {
 	}
 	d, err := display.Start(ctx, s.house.spawner, options)
 	if err != nil {
-		s.trace.Failed(evidence.StageDisplay, evidence.FaultDisplayStart, "error", err.Error())
-		return evidence.Errorf(evidence.Unavailable, "the display of the session could not be started: %w", err).WithFault(evidence.FaultDisplayStart)
+		fault := evidence.FaultDisplayStart
+		if told, ok := errors.AsType[*display.StartError](err); ok && told.Fault == display.FaultOutput {
+			fault = evidence.FaultNoSharedMemory
+		}
+		s.trace.Failed(evidence.StageDisplay, fault, "error", err.Error())
+		return evidence.Errorf(evidence.Unavailable, "the display of the session could not be started: %w", err).WithFault(fault)
 	}
 	s.display = d
 	s.trace.Done(evidence.StageDisplay, "socket", waylandSocket, "pid", fmt.Sprint(d.Process().PID()))

@@ -65,6 +65,12 @@ func adoptListener(fd int) (*net.UnixListener, error) {
 	return ul, nil
 }
 
+// noMemory tells errors of a machine that has no room for memory to share, or
+// may not give it: memory, the size of files, or their number is used up.
+func noMemory(err error) bool {
+	return slices.ContainsFunc([]error{unix.ENOMEM, unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EMFILE, unix.ENFILE}, func(e error) bool { return errors.Is(err, e) })
+}
+
 // serve speaks the control protocol on conn and serves clients of listener.
 func serve(ctx context.Context, conn *ipc.Conn, listener *net.UnixListener, clk clock) error {
 	conf, err := introduce(conn)
@@ -78,7 +84,11 @@ func serve(ctx context.Context, conn *ipc.Conn, listener *net.UnixListener, clk 
 	wl := server.NewDisplay(server.Options{MaxClients: maxClients, OutBuffer: outBuffer, Authorize: authorizer(conf.AllowedUIDs)})
 	c, err := newCompositor(wl, clk, conf, up.event)
 	if err != nil {
-		up.event(display.Event{Kind: display.EventFault, Fault: display.FaultConfigure, Detail: err.Error()})
+		fault := display.FaultConfigure
+		if noMemory(err) {
+			fault = display.FaultOutput
+		}
+		up.event(display.Event{Kind: display.EventFault, Fault: fault, Detail: err.Error()})
 		return fmt.Errorf("run display: %w", err)
 	}
 	defer c.close()

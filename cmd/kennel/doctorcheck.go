@@ -12,10 +12,12 @@ func newDoctorCheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check", Short: "Look at this machine now: GPU, Wolf's container, displays, ports", Args: cobra.NoArgs,
 		Long: `Look at this machine now: memory and processes of the GPU, its driver and
-nodes, Wolf's container, its memory and the end of its log, displays and stale
-sockets, ports, input devices, sound, GStreamer.
+nodes, Wolf's container, its memory, the doctor's verdict on the end of its log
+and apps that end at once, its open files of GPUs and its HTTPS, displays and
+stale sockets, ports, input devices, sound, GStreamer.
 
-What cannot be looked at is unknown, which is not ok. The exit status is 0 when
+What cannot be looked at is unknown, which is not ok; what is known not to be
+needed here is ok. The exit status is 0 when
 nothing is wrong, 1 when a fault was found, and 3 when something is unknown.`,
 		Example: "  kennel doctor check\n  kennel doctor check --docker wolf --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {

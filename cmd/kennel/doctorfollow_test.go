@@ -156,10 +156,19 @@ func TestFollowSeveral(t *testing.T) {
 	}
 }
 
-// TestFollowAContainer: the log of a container goes on until Ctrl-C.
-func TestFollowAContainer(t *testing.T) {
-	before, first, rest := pieces(t)
-	more := make(chan string)
+// containerLog frames lines as an engine does.
+func containerLog(w http.ResponseWriter, text string) {
+	for line := range strings.Lines(text) {
+		line = "2025-10-02T06:40:11.600000000Z " + line
+		_, _ = io.WriteString(w, string(binary.BigEndian.AppendUint32([]byte{2, 0, 0, 0}, uint32(len(line))))+line)
+	}
+	w.(http.Flusher).Flush()
+}
+
+// serveEngine is an engine with a container of Wolf's, mywolf, whose log is
+// written by logs; this process finds it as its own.
+func serveEngine(t *testing.T, logs http.HandlerFunc) {
+	t.Helper()
 	engine := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.41")
 		switch path := r.URL.Path; {
@@ -169,18 +178,10 @@ func TestFollowAContainer(t *testing.T) {
 			_, _ = io.WriteString(w, `[{"Id":"aaaa1111","Names":["/mywolf"],"Image":"ghcr.io/games-on-whales/wolf:stable","State":"running"}]`)
 		case strings.HasSuffix(path, "/containers/aaaa1111/json"):
 			_, _ = io.WriteString(w, `{"Id":"aaaa1111","State":{"Status":"running","StartedAt":"2025-10-02T06:40:11.5Z","Pid":42},"Config":{"Tty":false}}`)
+		case strings.HasSuffix(path, "/containers/aaaa1111/stats"):
+			_, _ = io.WriteString(w, `{"memory_stats":{"usage":314572800,"limit":8589934592}}`)
 		case strings.HasSuffix(path, "/containers/aaaa1111/logs"):
-			if r.URL.Query().Get("follow") != "1" {
-				t.Errorf("the log is not followed: %s", r.URL)
-			}
-			for text := range more {
-				for line := range strings.Lines(text) {
-					line = "2025-10-02T06:40:11.600000000Z " + line
-					_, _ = io.WriteString(w, string(binary.BigEndian.AppendUint32([]byte{2, 0, 0, 0}, uint32(len(line))))+line)
-				}
-				w.(http.Flusher).Flush()
-			}
-			<-r.Context().Done()
+			logs(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -196,6 +197,21 @@ func TestFollowAContainer(t *testing.T) {
 	engine.Start()
 	t.Cleanup(engine.Close)
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(dir, "docker.sock"))
+}
+
+// TestFollowAContainer: the log of a container goes on until Ctrl-C.
+func TestFollowAContainer(t *testing.T) {
+	before, first, rest := pieces(t)
+	more := make(chan string)
+	serveEngine(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("follow") != "1" {
+			t.Errorf("the log is not followed: %s", r.URL)
+		}
+		for text := range more {
+			containerLog(w, text)
+		}
+		<-r.Context().Done()
+	})
 	f := follow(t, "--docker")
 	more <- before
 	more <- first

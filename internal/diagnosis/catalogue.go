@@ -31,8 +31,8 @@ type Sign struct {
 	re *regexp.Regexp
 }
 
-// familyGPU are faults of a GPU that is full, worn or not set up.
-const familyGPU = "gpu"
+// FamilyGPU is of the faults of a GPU that is full, worn or not set up.
+const FamilyGPU = "gpu"
 
 // Settle is a command for the host, and what its answer would mean.
 type Settle struct {
@@ -84,7 +84,7 @@ type Fault struct {
 	Name     string         `json:"name"`
 	Stage    evidence.Stage `json:"stage"`
 	Severity Severity       `json:"severity"`
-	// Family groups faults that are looked into by the same commands; familyGPU
+	// Family groups faults that are looked into by the same commands; FamilyGPU
 	// or empty.
 	Family string `json:"family,omitempty"`
 	// Benign is noise: it is in good logs as well and is never a cause.
@@ -193,8 +193,8 @@ func (f *Fault) prepare() error {
 		return problem("%q is not a stage", f.Stage)
 	case len(f.Signs) == 0 && !f.Derived && len(f.SeenBy) == 0:
 		return problem("it has no sign, is not derived, and no command in seen_by shows it")
-	case f.Family != "" && f.Family != familyGPU:
-		return problem("%q is not a family: use %q or none", f.Family, familyGPU)
+	case f.Family != "" && f.Family != FamilyGPU:
+		return problem("%q is not a family: use %q or none", f.Family, FamilyGPU)
 	case (f.Settle.Run == "") != (f.Settle.Means == ""):
 		return problem("settle needs both a command to run and what its answer means")
 	case f.Effect && (f.Benign || len(f.DependsOn) == 0):

@@ -366,7 +366,7 @@ func (d *Diagnosis) writeAdvice(p *printer) {
 			p.line("- A restart alone does not help.")
 		}
 	}
-	if !slices.ContainsFunc(d.Candidates, func(r Root) bool { return r.family == familyGPU }) {
+	if !slices.ContainsFunc(d.Candidates, func(r Root) bool { return r.family == FamilyGPU }) {
 		return
 	}
 	p.line("\nTo look further, on the host:\n")

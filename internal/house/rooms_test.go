@@ -26,7 +26,7 @@ var rooms = map[string][]string{
 	"internal/checkup": {
 		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/process", "internal/sound",
 	},
-	"internal/vitals": {"internal/engine", "internal/logscan", "internal/process"},
+	"internal/vitals": {"internal/diagnosis", "internal/engine", "internal/evidence", "internal/process"},
 	"internal/bench":  {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 
 	// The faces of the host, and the programs that look at it from outside.

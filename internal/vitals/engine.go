@@ -2,12 +2,13 @@ package vitals
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/engine"
-	"github.com/kennel-stream/kennel/internal/logscan"
 )
 
 const (
@@ -27,23 +28,48 @@ func lookEngine(ctx context.Context, m *Machine) []Finding {
 	}
 	e, err := engine.Connect(ctx, sockets)
 	if err != nil {
-		return []Finding{
-			unknown("engine", "%v", err).cured("start it, or add this user to the group docker; Wolf cannot start apps without its socket"),
-			unknown("wolf", "no engine to ask about its container"),
-		}
+		return noEngine(m, sockets, err)
 	}
 	defer func() { _ = e.Close() }()
 	all := []Finding{ok("engine", "answers at %s", e.Socket)}
 	c, err := e.Find(ctx, m.Container)
 	if err != nil {
-		return append(all, unknown("wolf", "%v", err))
+		return append(all, unknown("wolf", "%v", err).cured("start it, or name its container: kennel doctor check --docker NAME"))
 	}
 	d, err := e.Inspect(ctx, c)
 	if err != nil {
 		return append(all, unknown("wolf", "%v", err))
 	}
 	all = append(all, lookContainer(d), lookMemory(d), lookLibraries(d))
-	return append(all, lookLog(ctx, e, d))
+	return append(all, lookLog(ctx, e, d)...)
+}
+
+// noEngine tells an engine that is not there from one that is down, and from one
+// that this user may not ask.
+func noEngine(m *Machine, sockets []string, err error) []Finding {
+	const cure = "start it, or mount its socket here: Wolf cannot start apps without"
+	there := ""
+	for _, s := range sockets {
+		path := strings.TrimPrefix(s, "unix://")
+		_, stat := os.Stat(path)
+		switch {
+		case errors.Is(stat, fs.ErrPermission) || stat == nil && errors.Is(err, fs.ErrPermission):
+			return []Finding{
+				unknown("engine", "%v", err).cured("run this as root, or add this user to the group docker"),
+				unknown("wolf", "the engine may not be asked about its container").cured("as for the engine"),
+			}
+		case stat == nil || strings.Contains(path, "://"):
+			there = path
+		}
+	}
+	wolf := unknown("wolf", "no engine to ask about its container").cured("as for the engine")
+	switch {
+	case there != "":
+		return []Finding{finding("engine", Fault, "nobody answers at %s: %v", there, err).cured("%s", cure), wolf}
+	case m.Container != "":
+		return []Finding{finding("engine", Fault, "%v", err).cured("%s", cure), wolf}
+	}
+	return []Finding{finding("engine", Warning, "%v", err).cured("%s", cure), wolf}
 }
 
 func lookContainer(d engine.Details) Finding {
@@ -88,38 +114,4 @@ func lookLibraries(d engine.Details) Finding {
 			cured("give it --gpus all with the container toolkit, or a driver volume at /usr/nvidia")
 	}
 	return ok("wolf driver", "it uses no GPU of NVIDIA's")
-}
-
-// troubles are words of GPUs in trouble; the doctor tells more about each.
-var troubles = []string{"GL_OUT_OF_MEMORY", "EGL_BAD_", "EGLImageCreationFailed", "CUDA_ERROR_", "Failed to create CUDA context", "NV_ENC_ERR_"}
-
-func lookLog(ctx context.Context, e *engine.Engine, d engine.Details) Finding {
-	r, err := e.Logs(ctx, d, engine.LogOptions{Tail: lookBack})
-	if err != nil {
-		return unknown("wolf log", "%v", err)
-	}
-	defer func() { _ = r.Close() }()
-	counts := make([]int, len(troubles))
-	stats, err := logscan.NewMatcher(troubles).Scan(ctx, r, func(l logscan.Line) error {
-		for _, sign := range l.Signs {
-			counts[sign]++
-		}
-		return nil
-	})
-	if err != nil {
-		return unknown("wolf log", "%v", err)
-	}
-	var list []string
-	for i, n := range counts {
-		if n > 0 {
-			list = append(list, fmt.Sprintf("%s %d times", troubles[i], n))
-		}
-	}
-	switch {
-	case len(list) > 0:
-		return finding("wolf log", Fault, "%s in the last %d lines", strings.Join(list, ", "), stats.Lines).cured("kennel doctor --docker %s tells the cause", d.Name)
-	case stats.Lines == 0:
-		return unknown("wolf log", "the engine has none: its driver may send logs elsewhere")
-	}
-	return ok("wolf log", "no GL, EGL or CUDA error in the last %d lines", stats.Lines)
 }

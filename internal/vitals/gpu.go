@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,11 +38,13 @@ func lookGPU(ctx context.Context, m *Machine) []Finding {
 	_, noDevice := os.Stat(m.path("/dev/nvidiactl"))
 	switch {
 	case smi != "":
-		all = append(all, nvidiaMemory(ctx, smi)...)
+		all = append(all, nvidiaMemory(ctx, m, smi)...)
 	case noDevice == nil:
 		all = append(all, unknown("gpu memory", "there is an NVIDIA GPU and no nvidia-smi to ask").cured("install the driver's utils, or add the capability utility to the container"))
+	case len(all) == 0 && m.only("Intel"):
+		all = append(all, ok("gpu memory", "the GPU is Intel's, and uses the machine's own memory"))
 	case len(all) == 0:
-		all = append(all, unknown("gpu memory", "no GPU that tells of its memory is visible here"))
+		all = append(all, unknown("gpu memory", "no GPU that tells of its memory is visible here").cured("on a host with a GPU: load its driver; in a container: pass it in"))
 	}
 	return all
 }
@@ -63,7 +66,7 @@ func gpuMemory(name string, used, total uint64) Finding {
 	return ok(name, "%d of %d MiB in use", used, total)
 }
 
-func nvidiaMemory(ctx context.Context, smi string) []Finding {
+func nvidiaMemory(ctx context.Context, m *Machine, smi string) []Finding {
 	text, err := run(ctx, smi, "--query-gpu=index,name,memory.used,memory.total", "--format=csv,noheader,nounits")
 	if err != nil {
 		state := Fault
@@ -85,10 +88,10 @@ func nvidiaMemory(ctx context.Context, smi string) []Finding {
 	if len(all) == 0 {
 		return []Finding{finding("gpu memory", Fault, "nvidia-smi sees no GPU").cured("pass the GPU into this machine or container, and load the driver")}
 	}
-	return append(all, nvidiaProcesses(ctx, smi))
+	return append(all, nvidiaProcesses(ctx, m, smi))
 }
 
-func nvidiaProcesses(ctx context.Context, smi string) Finding {
+func nvidiaProcesses(ctx context.Context, m *Machine, smi string) Finding {
 	text, err := run(ctx, smi, "--query-compute-apps=pid,used_memory,process_name", "--format=csv,noheader,nounits")
 	if err != nil {
 		return unknown("gpu processes", "nvidia-smi does not list them: %v", err)
@@ -96,6 +99,9 @@ func nvidiaProcesses(ctx context.Context, smi string) Finding {
 	var list []string
 	for _, row := range rows(text, 3) {
 		list = append(list, fmt.Sprintf("%s (%s, %s MiB)", filepath.Base(row[2]), row[0], row[1]))
+	}
+	if len(list) == 0 && m.bare() {
+		return ok("gpu processes", "none")
 	}
 	if len(list) == 0 {
 		// From within a container the host's processes are not seen.
@@ -178,7 +184,10 @@ func lookDriver(_ context.Context, m *Machine) []Finding {
 		if _, err := os.Stat(m.path("/dev/nvidiactl")); err == nil {
 			return []Finding{unknown("nvidia driver", "/proc/driver/nvidia/version cannot be read")}
 		}
-		return []Finding{unknown("nvidia driver", "not loaded: nothing to compare")}
+		if m.only("AMD", "Intel") {
+			return []Finding{ok("nvidia driver", "not needed: no GPU here is NVIDIA's")}
+		}
+		return []Finding{unknown("nvidia driver", "not loaded: nothing to compare").cured("on a host with a GPU of NVIDIA's: install and load its driver")}
 	}
 	found := moduleVersion.FindStringSubmatch(text)
 	if found == nil {
@@ -220,7 +229,10 @@ func lookModeset(_ context.Context, m *Machine) []Finding {
 	if m.read("/proc/driver/nvidia/version") != "" {
 		return []Finding{finding("nvidia modeset", Warning, "the NVIDIA driver is loaded, its module nvidia_drm is not, or hides its parameter").cured("modprobe nvidia-drm modeset=1, and look again as root")}
 	}
-	return []Finding{unknown("nvidia modeset", "no NVIDIA driver is loaded")}
+	if m.only("AMD", "Intel") {
+		return []Finding{ok("nvidia modeset", "not needed: no GPU here is NVIDIA's")}
+	}
+	return []Finding{unknown("nvidia modeset", "no NVIDIA driver is loaded").cured("on a host with a GPU of NVIDIA's: install and load its driver")}
 }
 
 // lookNodes tries to open render nodes.
@@ -238,6 +250,37 @@ func lookNodes(_ context.Context, m *Machine) []Finding {
 }
 
 var vendors = map[string]string{"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x1af4": "virtio"}
+
+// only tells whether it is known that every GPU is of one of these makers: that
+// some are there, and none of another or of NVIDIA's without a render node.
+func (m *Machine) only(makers ...string) bool {
+	nodes := m.glob("/sys/class/drm/renderD*/device/vendor")
+	for _, path := range nodes {
+		text, _ := os.ReadFile(path)
+		if !slices.Contains(makers, vendors[strings.TrimSpace(string(text))]) {
+			return false
+		}
+	}
+	for _, class := range m.glob("/sys/bus/pci/devices/*/class") {
+		text, _ := os.ReadFile(class)
+		maker, _ := os.ReadFile(filepath.Join(filepath.Dir(class), "vendor"))
+		const display = "0x03"
+		if strings.HasPrefix(string(text), display) && vendors[strings.TrimSpace(string(maker))] == "NVIDIA" {
+			return false
+		}
+	}
+	return len(nodes) > 0
+}
+
+// bare tells whether this is known to be no container: all processes show.
+func (m *Machine) bare() bool {
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(m.path(mark)); err == nil {
+			return false
+		}
+	}
+	return m.read("/proc/2/comm") == "kthreadd"
+}
 
 // lookMixed looks for set-ups in which the wrong GPU is taken.
 func lookMixed(_ context.Context, m *Machine) []Finding {
@@ -271,7 +314,7 @@ func lookMixed(_ context.Context, m *Machine) []Finding {
 	case nvidia > 1:
 		return []Finding{finding("gpus", Warning, "several NVIDIA GPUs: %s; compositor and encoder must use the same one", set).cured("name the node: WOLF_RENDER_NODE, and NVIDIA_VISIBLE_DEVICES for the container")}
 	case len(list) == 0:
-		return []Finding{unknown("gpus", "none is listed in /sys/class/drm")}
+		return []Finding{unknown("gpus", "none is listed in /sys/class/drm").cured("on a host with a GPU: load its driver")}
 	}
 	return []Finding{ok("gpus", "%s", set)}
 }

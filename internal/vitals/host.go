@@ -33,9 +33,12 @@ func (m *Machine) runtimeDirs() []string {
 // lookDisplays looks for sockets of displays that nobody listens at.
 func lookDisplays(ctx context.Context, m *Machine) []Finding {
 	total, highest := 0, 0
-	var stale, hidden []string
+	var stale, hidden, empty []string
 	for _, dir := range m.runtimeDirs() {
 		paths, _ := filepath.Glob(filepath.Join(dir, "wayland-*"))
+		if _, err := os.ReadDir(dir); err == nil && len(paths) == 0 {
+			empty = append(empty, dir)
+		}
 		for _, path := range paths {
 			n, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), "wayland-"))
 			if err != nil {
@@ -58,6 +61,8 @@ func lookDisplays(ctx context.Context, m *Machine) []Finding {
 		return []Finding{finding("displays", Warning, "%d of %d sockets are stale: %s", len(stale), total, strings.Join(stale, " ")).cured("remove them when Wolf is down: each takes one of %d names", mostDisplays)}
 	case len(hidden) > 0:
 		return []Finding{unknown("displays", "%s", strings.Join(hidden, "; "))}
+	case total == 0 && len(empty) > 0:
+		return []Finding{ok("displays", "no session is up: no socket in %s", strings.Join(empty, " "))}
 	case total == 0:
 		return []Finding{unknown("displays", "no session is up, or its sockets are elsewhere: none in %s", strings.Join(m.runtimeDirs(), " ")).cured("XDG_RUNTIME_DIR=DIR kennel doctor check, with that of Wolf")}
 	}
@@ -81,19 +86,7 @@ var listening = map[string]string{"tcp": "0A", "udp": "07"}
 
 // lookPorts finds out who holds the ports of streaming.
 func lookPorts(ctx context.Context, m *Machine) []Finding {
-	sockets := map[string]string{} // by inode: "tcp 47984"
-	readable := false
-	for _, network := range []string{"tcp", "udp"} {
-		for _, version := range []string{"", "6"} {
-			file, err := os.Open(m.path("/proc/net", network+version))
-			if err != nil {
-				continue
-			}
-			readable = true
-			heldPorts(bufio.NewScanner(file), network, sockets)
-			_ = file.Close()
-		}
-	}
+	sockets, readable := m.streamSockets()
 	if !readable {
 		return []Finding{unknown("ports", "/proc/net cannot be read")}
 	}
@@ -106,6 +99,24 @@ func lookPorts(ctx context.Context, m *Machine) []Finding {
 		holders[holder] = append(holders[holder], port)
 	}
 	return judgePorts(holders)
+}
+
+// streamSockets are the sockets at streaming's ports by their inodes, such as
+// "tcp 47984".
+func (m *Machine) streamSockets() (sockets map[string]string, readable bool) {
+	sockets = map[string]string{}
+	for _, network := range []string{"tcp", "udp"} {
+		for _, version := range []string{"", "6"} {
+			file, err := os.Open(m.path("/proc/net", network+version))
+			if err != nil {
+				continue
+			}
+			readable = true
+			heldPorts(bufio.NewScanner(file), network, sockets)
+			_ = file.Close()
+		}
+	}
+	return sockets, readable
 }
 
 // heldPorts notes the inodes of sockets at streaming's ports (proc(5), /proc/net/tcp).
@@ -152,6 +163,8 @@ func judgePorts(holders map[string][]string) []Finding {
 		case "wolf", "kennel":
 			hosts++
 			all = append(all, ok("ports", "%s holds %s", holder, list))
+		case "docker-proxy", "rootlessport", "pasta", "slirp4netns":
+			all = append(all, ok("ports", "%s are published for a container, by %s", list, holder))
 		case "":
 			all = append(all, unknown("ports", "%s held by a program that is not visible here", list).cured("ss -lntup as root"))
 		case "sunshine":
@@ -203,7 +216,7 @@ func lookSound(ctx context.Context, m *Machine) []Finding {
 		}
 		return []Finding{ok("sound", "a server listens at %s", path)}
 	}
-	return []Finding{unknown("sound", "no socket of a sound server is visible; Wolf and Kennel start one of their own")}
+	return []Finding{unknown("sound", "no socket of a sound server is visible; Wolf and Kennel start one of their own").cured("PULSE_SERVER=unix:PATH kennel doctor check, for one that is elsewhere").unless("wolf")}
 }
 
 // elements are plugins of GStreamer that streaming needs, by their files.
@@ -228,7 +241,7 @@ func lookGStreamer(_ context.Context, m *Machine) []Finding {
 	}
 	switch {
 	case len(there) == 0:
-		return []Finding{unknown("gstreamer", "not installed here; Wolf has its own in its image")}
+		return []Finding{unknown("gstreamer", "not installed here; Wolf has its own in its image").cured("for Kennel: %s", elements[0].cure).unless("wolf")}
 	case len(missing) > 0:
 		return []Finding{finding("gstreamer", Warning, "no plugin for %s (there: %s)", strings.Join(missing, ", "), strings.Join(there, ", ")).cured("%s", cures[0])}
 	}

@@ -34,6 +34,8 @@ type Finding struct {
 	Found string `json:"found"`
 	// Cure is what to do; empty where nothing is to be done.
 	Cure string `json:"cure,omitempty"`
+
+	without string // what makes its lack no matter, where that is well
 }
 
 // Machine is what is looked at. The zero value is this machine; tests plant
@@ -47,6 +49,9 @@ type Machine struct {
 	Sockets []string
 	// Container is the name of Wolf's; empty for the one with its image.
 	Container string
+	// HTTPS is the address at which Moonlight's requests are served; empty for
+	// that of this machine.
+	HTTPS string
 }
 
 func (m *Machine) path(elements ...string) string {
@@ -101,6 +106,7 @@ var probes = []probe{
 	{"render nodes", shortly, lookNodes},
 	{"gpus", shortly, lookMixed},
 	{"engine", longer, lookEngine},
+	{"wolf process", longer, lookProcess},
 	{"displays", shortly, lookDisplays},
 	{"ports", shortly, lookPorts},
 	{"input devices", shortly, lookInput},
@@ -171,6 +177,12 @@ const (
 )
 
 func (r *Report) settle() {
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.without != "" && slices.ContainsFunc(r.Findings, func(o Finding) bool { return o.Name == f.without && o.State == OK }) {
+			f.State = OK
+		}
+	}
 	switch {
 	case r.count(Fault) > 0:
 		r.Verdict = VerdictFault
@@ -249,5 +261,11 @@ func unknown(name, format string, args ...any) Finding {
 
 func (f Finding) cured(format string, args ...any) Finding {
 	f.Cure = fmt.Sprintf(format, args...)
+	return f
+}
+
+// unless names the finding that makes this one of no matter, where it is well.
+func (f Finding) unless(name string) Finding {
+	f.without = name
 	return f
 }

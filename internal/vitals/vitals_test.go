@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,8 @@ func TestEmptyMachineIsUnknown(t *testing.T) {
 
 const smi = "#!/bin/sh\ncase $1 in *gpu=*) echo '0, NVIDIA RTX 4080, %s, 16376' ;; *) echo '812, 300, /wolf/wolf' ;; esac\n"
 
+const idle = "#!/bin/sh\ncase $1 in *gpu=*) echo '0, NVIDIA RTX 4080, 300, 16376' ;; esac\n"
+
 func TestGPUs(t *testing.T) {
 	const version = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  580.65.06  Sun Jul 27 07:15:33 UTC 2025\nGCC version: 12"
 	const open = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build\n"
@@ -91,12 +94,20 @@ func TestGPUs(t *testing.T) {
 		"no library":   {map[string]string{"/proc/driver/nvidia/version": version}, lookDriver, map[string]State{"nvidia driver": Unknown}},
 		"modeset":      {map[string]string{"/sys/module/nvidia_drm/parameters/modeset": "Y\n"}, lookModeset, map[string]State{"nvidia modeset": OK}},
 		"no modeset":   {map[string]string{"/sys/module/nvidia_drm/parameters/modeset": "N\n"}, lookModeset, map[string]State{"nvidia modeset": Fault}},
-		"no module":    {map[string]string{"/proc/driver/nvidia/version": version}, lookModeset, map[string]State{"nvidia modeset": Warning}},
-		"node":         {map[string]string{"/dev/dri/renderD128": ""}, lookNodes, map[string]State{"render nodes": OK}},
-		"one gpu":      {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x8086\n"}, lookMixed, map[string]State{"gpus": OK}},
-		"two makers":   {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x8086\n", "/sys/class/drm/renderD129/device/vendor": "0x10de\n"}, lookMixed, map[string]State{"gpus": Warning}},
-		"two nvidia":   {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x10de\n", "/sys/class/drm/renderD129/device/vendor": "0x10de\n"}, lookMixed, map[string]State{"gpus": Warning}},
-		"two drivers":  {map[string]string{"/sys/module/nouveau/x": "", "/sys/module/nvidia/x": ""}, lookMixed, map[string]State{"gpus": Fault}},
+		"intel": {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x8086\n"}, func(ctx context.Context, m *Machine) []Finding {
+			return slices.Concat(lookGPU(ctx, m), lookDriver(ctx, m), lookModeset(ctx, m))
+		}, map[string]State{"gpu memory": OK, "nvidia driver": OK, "nvidia modeset": OK}},
+		"nvidia without a node": {map[string]string{
+			"/sys/class/drm/renderD128/device/vendor": "0x8086\n", "/sys/bus/pci/devices/0000:01:00.0/class": "0x030000\n", "/sys/bus/pci/devices/0000:01:00.0/vendor": "0x10de\n",
+		}, lookDriver, map[string]State{"nvidia driver": Unknown}},
+		"idle, in a container": {map[string]string{"/usr/bin/nvidia-smi*": idle}, lookGPU, map[string]State{"gpu 0": OK, "gpu processes": Unknown}},
+		"idle, on the host":    {map[string]string{"/usr/bin/nvidia-smi*": idle, "/proc/2/comm": "kthreadd\n"}, lookGPU, map[string]State{"gpu 0": OK, "gpu processes": OK}},
+		"no module":            {map[string]string{"/proc/driver/nvidia/version": version}, lookModeset, map[string]State{"nvidia modeset": Warning}},
+		"node":                 {map[string]string{"/dev/dri/renderD128": ""}, lookNodes, map[string]State{"render nodes": OK}},
+		"one gpu":              {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x8086\n"}, lookMixed, map[string]State{"gpus": OK}},
+		"two makers":           {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x8086\n", "/sys/class/drm/renderD129/device/vendor": "0x10de\n"}, lookMixed, map[string]State{"gpus": Warning}},
+		"two nvidia":           {map[string]string{"/sys/class/drm/renderD128/device/vendor": "0x10de\n", "/sys/class/drm/renderD129/device/vendor": "0x10de\n"}, lookMixed, map[string]State{"gpus": Warning}},
+		"two drivers":          {map[string]string{"/sys/module/nouveau/x": "", "/sys/module/nvidia/x": ""}, lookMixed, map[string]State{"gpus": Fault}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := c.look(t.Context(), planted(t, c.files))
@@ -136,7 +147,7 @@ func TestDisplays(t *testing.T) {
 			t.Errorf("%s is %s, want %s: %+v", name, got, want, found)
 		}
 	}
-	expect("displays", Unknown)
+	expect("displays", OK) // a directory of its own, and nothing in it
 	expect("sound", Unknown)
 	listen("wayland-1")
 	_ = os.WriteFile(filepath.Join(dir, "wayland-1.lock"), nil, 0o600)
@@ -166,6 +177,7 @@ func TestPorts(t *testing.T) {
 		"a connection":      {head + row(47984, "01", "7"), "wolf", OK},
 		"wolf":              {head + row(47984, "0A", "7"), "wolf", OK},
 		"an orphan":         {head + row(47984, "0A", "7"), "sh", Fault},
+		"published":         {head + row(47984, "0A", "7"), "docker-proxy", OK},
 		"nobody we can see": {head + row(47984, "0A", "7"), "", Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {

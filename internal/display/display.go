@@ -266,6 +266,11 @@ func (d *Display) Notify(n Notice) error {
 	return d.conn.SendJSON(sendTimeout, MessageNotice, n)
 }
 
+// Refuse has a GPU buffer left out of the picture, or all.
+func (d *Display) Refuse(r Refusal) error {
+	return d.conn.SendJSON(sendTimeout, MessageRefuse, r)
+}
+
 // Stats asks the display for its counters. It may be called from one goroutine
 // at a time.
 func (d *Display) Stats(ctx context.Context) (Stats, error) {

@@ -39,6 +39,8 @@ const (
 	MessageCard uint16 = 0x08
 	// MessageNotice carries a Notice.
 	MessageNotice uint16 = 0x09
+	// MessageRefuse carries a Refusal.
+	MessageRefuse uint16 = 0x0a
 )
 
 // Control messages from the display to the host.
@@ -88,6 +90,15 @@ type Notice struct {
 // Time is for how long the notice is shown.
 func (n Notice) Time() time.Duration {
 	return time.Duration(min(max(n.Millis, 100), 60_000)) * time.Millisecond
+}
+
+// Refusal has GPU buffers of clients left out of the picture from now on, since
+// whoever reads them dies or hangs.
+type Refusal struct {
+	// Buffer is the id that scenes give it.
+	Buffer uint32
+	// All refuses every GPU buffer, also those to come.
+	All bool `json:",omitempty"`
 }
 
 // SinkID names a scene link.

@@ -59,6 +59,7 @@ const (
 	FaultEncoderError     FaultID = "kennel-encoder-error"
 	FaultEncoderDied      FaultID = "kennel-encoder-died"
 	FaultSceneMalformed   FaultID = "kennel-scene-malformed"
+	FaultClientBuffer     FaultID = "kennel-client-buffer"
 	FaultDecoderMissing   FaultID = "kennel-decoder-missing"
 	FaultDecoderError     FaultID = "kennel-decoder-error"
 	FaultMediaRequest     FaultID = "kennel-media-request"
@@ -105,6 +106,7 @@ var catalogue = []Fault{
 	{FaultEncoderError, StageVideoPipeline, Critical, "the encoder reported an error in the middle of the stream", nil, "read the media process's lines in the session's output"},
 	{FaultEncoderDied, StageVideoPipeline, Critical, "the media process ended in the middle of the stream", []FaultID{FaultEncoderError}, "read the media process's lines in the session's output"},
 	{FaultSceneMalformed, StageVideoPipeline, Warning, "the encoder was given a picture that is malformed or unsafe to read", nil, "report it with the session's events: the display and kennel-media must be of one release"},
+	{FaultClientBuffer, StageVideoPipeline, Warning, "a GPU buffer that the app drew ended the process that read it, and is left out of the picture", nil, "start the app without GPU buffers: dmabuf = \"off\" in [display]; update the GPU's driver"},
 	{FaultDecoderMissing, StageVideoPipeline, Critical, "no decoder for the codec is installed", nil, "install gstreamer1.0-libav (avdec_h264) or gstreamer1.0-plugins-bad (openh264dec)"},
 	{FaultDecoderError, StageVideoPipeline, Critical, "the decoder could not be started or failed for good", []FaultID{FaultDecoderMissing}, "run kennel-media --check"},
 	{FaultMediaRequest, StageVideoPipeline, Critical, "a media process was asked for what it cannot do", nil, "install kennel and kennel-media of one release"},

@@ -117,7 +117,10 @@ func (r *rendition) run(ctx context.Context) {
 // tells of it.
 func (r *rendition) replace(steps *ladder, failed string, err error) {
 	s := r.session
-	if steps.step(err, r.frames, time.Now()) {
+	if buffer, ok := errors.AsType[clientBufferError](err); ok {
+		s.refuse(buffer)
+		steps.climb()
+	} else if steps.step(err, r.frames, time.Now()) {
 		s.house.rungFailed(failed, err)
 	}
 	next, ok := steps.rung()
@@ -181,11 +184,15 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	}
 	err = r.drive(ctx, w, element, link, sink, attrs)
 	r.set(nil, nil, "")
+	trail := w.worker.Trail()
 	exit := s.house.spares.retire(w)
 	_ = s.display.RemoveSink(id)
 	if ctx.Err() != nil {
 		s.trace.Exited(evidence.StageVideoPipeline, "", "process", "media", "how", exit.String())
 		return ctx.Err()
+	}
+	if id, ok := trail.Buffer(); ok && !killed(exit, err) {
+		err = clientBufferError{id, err}
 	}
 	fault := faultOf(err)
 	s.trace.Exited(evidence.StageVideoPipeline, fault, "process", "media", "encoder", element, "how", exit.String(), "error", err.Error(), "last", s.lastLine("media"))
@@ -269,7 +276,10 @@ func (r *rendition) explain(encoding *media.Encoding, err error) error {
 
 // faultOf names the catalogue's fault for what ended an encoder.
 func faultOf(err error) evidence.FaultID {
+	_, client := errors.AsType[clientBufferError](err)
 	switch {
+	case client:
+		return evidence.FaultClientBuffer
 	case errors.Is(err, media.ErrEncoderMissing):
 		return evidence.FaultEncoderMissing
 	case errors.Is(err, media.ErrGone):

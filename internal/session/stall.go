@@ -32,7 +32,11 @@ const (
 	restful = 300 * time.Millisecond
 )
 
-var errStalled = errors.New("the encoder brought no frame")
+var (
+	errStalled = errors.New("the encoder brought no frame")
+	// errStopped: it was not its own doing.
+	errStopped = errors.New("its process is stopped")
+)
 
 // stall tells an encoder that hangs from one that is late, as on a machine that
 // has too little processor for all: it is asked only while no frame comes. Time
@@ -102,7 +106,7 @@ func (s *stall) judge(a process.Activity, t media.Trail, idle bool, now time.Tim
 	if idle && !a.Blocked && (a.Stopped || held >= s.quick) {
 		if s.count++; s.count >= strikes {
 			if a.Stopped {
-				return fmt.Errorf("%w for %s: its process is stopped", errStalled, silent.Round(time.Millisecond))
+				return fmt.Errorf("%w for %s: %w", errStalled, silent.Round(time.Millisecond), errStopped)
 			}
 			return fmt.Errorf("%w for %s, though it has had a picture for %s", errStalled, silent.Round(time.Millisecond), held.Round(time.Millisecond))
 		}

@@ -2,6 +2,7 @@ package compositor
 
 import (
 	"image"
+	"slices"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/card"
@@ -49,10 +50,10 @@ func (c *compositor) setNotice(n display.Notice) {
 	c.restack()
 }
 
-// placeCard appends the card below everything, when no window is there.
+// placeCard appends the card, when no window is there that can be shown.
 func (c *compositor) placeCard() {
 	k := &c.cards
-	if len(c.nodes) > 0 || k.card.Empty() {
+	if slices.ContainsFunc(c.nodes, func(n node) bool { return !n.surface.refused() }) || k.card.Empty() {
 		k.due = false
 		if k.stop != nil {
 			k.stop()

@@ -25,6 +25,9 @@ type compositor struct {
 	refresh *refresh
 	outputs outputGlobal
 	dmabuf  *dmabufOffer // nil when GPU buffers are not offered
+	// GPU buffers by what scenes call them; all are left out with refuseAll.
+	shared    map[uint32]*buffer
+	refuseAll bool
 
 	// What is on the output.
 	nodes      []node // from the bottom up, the cursor last
@@ -68,7 +71,7 @@ func newCompositor(wl *server.Display, clk clock, conf display.Configure, event 
 	if conf.KeymapLayout != "" && conf.KeymapLayout != "us" {
 		return nil, fmt.Errorf("keymap layout %q: only \"us\" is known", conf.KeymapLayout)
 	}
-	c := &compositor{wl: wl, clock: clk, event: event, clients: map[*server.Client]*client{}, surfaces: map[*surface]struct{}{}}
+	c := &compositor{wl: wl, clock: clk, event: event, clients: map[*server.Client]*client{}, surfaces: map[*surface]struct{}{}, shared: map[uint32]*buffer{}}
 	out, err := output.New(conf.Width, conf.Height, wl.Do, c.sinkLost)
 	if err != nil {
 		return nil, err

@@ -75,6 +75,12 @@ func (c *compositor) handle(m *ipc.Message, up *uplink) error {
 			return err
 		}
 		c.wl.Do(func() { c.setNotice(n) })
+	case display.MessageRefuse:
+		var r display.Refusal
+		if err := m.Decode(&r); err != nil {
+			return err
+		}
+		c.wl.Do(func() { c.refuse(r) })
 	case display.MessageQueryStats:
 		c.wl.Do(func() { up.json(display.MessageStats, c.statistics()) })
 	default:

@@ -3,6 +3,7 @@ package compositor
 import (
 	"math"
 
+	"github.com/kennel-stream/kennel/internal/display"
 	"github.com/kennel-stream/kennel/internal/display/output"
 	"github.com/kennel-stream/kennel/internal/display/pixel"
 	"github.com/kennel-stream/kennel/internal/display/region"
@@ -16,6 +17,8 @@ func newSharedBuffer(cl *client, id *wlserver.WlBuffer, desc *scene.Buffer, file
 	b := &buffer{res: id, client: cl, noAlpha: !scene.HasAlpha(desc.Format), refs: 1}
 	b.layout.width, b.layout.height = int(desc.Width), int(desc.Height)
 	b.shared = cl.c.out.Share(*desc, files, b.idle)
+	b.refused = cl.c.refuseAll
+	cl.c.shared[b.shared.ID()] = b
 	cl.dmabufs++
 	id.SetHandler(b)
 	id.OnDestroy(func() {
@@ -36,8 +39,22 @@ func (b *buffer) idle() {
 
 func (b *buffer) closeShared() {
 	b.client.dmabufs--
+	delete(b.client.c.shared, b.shared.ID())
 	b.shared.Close()
 }
+
+// refuse leaves a GPU buffer out of the picture, or all: what is shown in its
+// place is what lies below, or the card. Its client goes on.
+func (c *compositor) refuse(r display.Refusal) {
+	c.refuseAll = c.refuseAll || r.All
+	for id, b := range c.shared {
+		b.refused = b.refused || r.All || id == r.Buffer
+	}
+	c.restack()
+}
+
+// refused tells whether the surface shows a GPU buffer that is left out.
+func (s *surface) refused() bool { return s != nil && s.gpu != nil && s.gpu.refused }
 
 // takeShared makes b what the surface shows.
 func (s *surface) takeShared(b *buffer, view viewState, g pixel.Geometry, damage region.Region) error {
@@ -50,6 +67,9 @@ func (s *surface) takeShared(b *buffer, view viewState, g pixel.Geometry, damage
 		s.unmap()
 		s.geometry = pixel.Geometry{}
 		damage.SetRect(region.Rect{X1: int32(g.Width), Y1: int32(g.Height)})
+		s.c.restack()
+	}
+	if s.refused() != b.refused {
 		s.c.restack()
 	}
 	s.dropShared()

@@ -241,6 +241,47 @@ func TestRefusedGPUBufferIsReported(t *testing.T) {
 	}
 }
 
+// TestBufferThatEndsItsReader is left out, and only that one: what lies below is
+// seen, its client goes on and shows others, until all are refused.
+func TestBufferThatEndsItsReader(t *testing.T) {
+	s := startGPUSession(t, 64, 64)
+	below := s.dial().open()
+	below.fill(64, 64, blue, formatXRGB)
+	below.show()
+	s.sink.mixes("the window below", 5, 5, blue)
+	g := s.dialGPU(4)
+	w := g.open()
+	bad, good := g.picture(64, 64, red, xr), g.picture(64, 64, green, xr)
+	refuse := func(r display.Refusal) {
+		t.Helper()
+		if err := s.host.SendJSON(patience, display.MessageRefuse, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bad.show(w.surface)
+	s.sink.mixes("the GPU's window", 5, 5, red)
+	s.sink.mu.Lock()
+	id := s.sink.scene.Layers[0].Buffer
+	s.sink.mu.Unlock()
+	refuse(display.Refusal{Buffer: id})
+	for range 2 { // for good
+		s.sink.mixes("what lies below", 5, 5, blue)
+		good.show(w.surface)
+		s.sink.mixes("another picture of the same window", 5, 5, green)
+		bad.show(w.surface)
+	}
+	refuse(display.Refusal{Buffer: 1 << 30}) // of none
+	refuse(display.Refusal{All: true})
+	s.sink.mixes("what lies below all", 5, 5, blue)
+	g.picture(64, 64, red, xr).show(w.surface)
+	if !g.roundtrip() {
+		t.Error("the client is gone")
+	}
+	below.fill(64, 64, 0xff123456, formatXRGB)
+	below.show()
+	s.sink.mixes("what lies below, still", 5, 5, 0xff123456)
+}
+
 // TestRecordedClient replays what an EGL client of version 4 says for its first
 // picture, byte by byte.
 func TestRecordedClient(t *testing.T) {

@@ -15,7 +15,7 @@ type node struct {
 
 // hides reports whether the node covers all of r with opaque pixels.
 func (n *node) hides(r region.Rect) bool {
-	if n.surface == nil || !n.rect.Covers(r) {
+	if n.surface == nil || n.surface.refused() || !n.rect.Covers(r) {
 		return false
 	}
 	return n.surface.opaqueAt(r.Shift(-n.rect.X0, -n.rect.Y0))
@@ -31,6 +31,9 @@ func (n *node) draw(dst *pixel.Image, r region.Rect) {
 		return
 	}
 	s := n.surface
+	if s.refused() {
+		return
+	}
 	opaque := s.opaqueAt(r.Shift(-n.rect.X0, -n.rect.Y0))
 	switch {
 	case !s.plain:

@@ -26,7 +26,9 @@ type placed struct {
 	client  bool
 }
 
-func (n *node) client() bool { return n.surface != nil && n.surface.gpu != nil }
+func (n *node) client() bool {
+	return n.surface != nil && n.surface.gpu != nil && !n.surface.refused()
+}
 
 // arrange sorts the visible nodes into parts; there are none while no GPU
 // buffer is visible. When nodes changed their part, everything is drawn anew.

@@ -105,6 +105,7 @@ type buffer struct {
 	client  *client
 	file    *poolFile      // nil for GPU memory
 	shared  *output.Shared // nil for shared memory
+	refused bool           // left out of the picture, as whoever reads it dies
 	layout  layout         // of GPU memory, the size only
 	noAlpha bool
 	swap    bool // red and blue

@@ -39,6 +39,9 @@ func (o *Output) Share(desc scene.Buffer, files []int, idle func()) *Shared {
 	return &Shared{source: source{desc: desc, files: files, idle: idle}, out: o}
 }
 
+// ID is what scenes call the buffer. It is never another's.
+func (s *Shared) ID() uint32 { return s.desc.ID }
+
 // Hold keeps the buffer from being idle until Unhold.
 func (s *Shared) Hold() { s.hold() }
 

@@ -160,7 +160,11 @@ func TestFailingPathLeavesTheProcessor(t *testing.T) {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	var refused string
-	c := canvas{imports: importers{}, refuse: func(_ uint32, reason string) { refused = reason }}
+	var reading uint64
+	notes := &trail{}
+	c := canvas{imports: importers{}, trail: notes, refuse: func(_ uint32, reason string) {
+		refused, reading = reason, notes[media.TrailReads].Load()
+	}}
 	defer c.close()
 	p := &picture{width: trialSize, height: trialSize, layers: []shown{whole(s, scene.Rect{Width: trialSize, Height: trialSize})}}
 	for range 2 {
@@ -173,7 +177,7 @@ func TestFailingPathLeavesTheProcessor(t *testing.T) {
 	}
 	s.drop()
 	tiled := scene.Format{FourCC: scene.FormatXRGB8888, Modifier: 7}
-	b.Modifier = tiled.Modifier
+	b.Modifier, b.ID = tiled.Modifier, 41
 	if s, err = mapSurface(b, files, []media.Import{{Path: "none", Formats: []scene.Format{tiled}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +185,10 @@ func TestFailingPathLeavesTheProcessor(t *testing.T) {
 	err = errors.Join(c.compose(p), c.compose(p)) // the first one finds out
 	if err != nil || refused == "" || c.at(5, 5) != 0 {
 		t.Errorf("refused %q, %06x, %v", refused, c.at(5, 5), err)
+	}
+	// Whoever dies there is known by what it was reading.
+	if after := notes[media.TrailReads].Load(); reading != 42 || after != 0 {
+		t.Errorf("noted %d while it was read, %d afterwards", reading, after)
 	}
 	s.drop()
 }

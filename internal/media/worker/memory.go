@@ -25,6 +25,10 @@ type surface struct {
 	refused error
 }
 
+// poison has the process end at the first GPU buffer, as a broken driver does. A
+// test sets it, by the linker.
+var poison string
+
 // mapSurface maps the pixels of a buffer. It refuses memory that its owner
 // could still shrink: a read beyond the new end would kill this process.
 // imports are the paths for GPU buffers.
@@ -37,6 +41,10 @@ func mapSurface(b scene.Buffer, files []int, imports []media.Import) (*surface, 
 		return nil, fmt.Errorf("%w: buffer %d has the unknown pixel format %#x", scene.ErrMalformed, b.ID, b.Format)
 	}
 	if b.Kind == scene.DMABuf {
+		if poison != "" {
+			_ = unix.Kill(unix.Getpid(), unix.SIGSEGV)
+			time.Sleep(time.Minute)
+		}
 		s.refused = s.importGPU(files, imports)
 		return s, nil
 	}

@@ -308,6 +308,12 @@ func (h *wolfHost) imagesByAPI(image string) {
 // runBeside starts a second app in a session and waits until it is there.
 func (h *wolfHost) runBeside(session string, app wolfclient.RflReflectorWolfCoreEventsAppReflType, id string) {
 	h.t.Helper()
+	h.runApp(app, id)
+	waitFor(h.t, "a second app", func() bool { return h.demos(session) == 2 })
+}
+
+func (h *wolfHost) runApp(app wolfclient.RflReflectorWolfCoreEventsAppReflType, id string) {
+	h.t.Helper()
 	var request wolfclient.WolfApiRunnerStartRequest
 	raw, err := app.Runner.MarshalJSON()
 	if err == nil {
@@ -321,16 +327,50 @@ func (h *wolfHost) runBeside(session string, app wolfclient.RflReflectorWolfCore
 	if err != nil || started.JSON200 == nil || !started.JSON200.Success {
 		h.t.Fatalf("runners/start: %v, %s", err, started.Body)
 	}
-	waitFor(h.t, "a second app", func() bool {
-		d, err := h.server.api.Session(h.t.Context(), session)
-		apps := 0
-		for _, pid := range d.Processes {
-			if cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasSuffix(string(cmdline), "kennel\x00demo\x00") {
-				apps++
-			}
+}
+
+// demos counts the demo apps of a session.
+func (h *wolfHost) demos(session string) (n int) {
+	d, err := h.server.api.Session(h.t.Context(), session)
+	if err != nil {
+		return -1
+	}
+	for _, pid := range d.Processes {
+		if cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.HasSuffix(string(cmdline), "kennel\x00demo\x00") {
+			n++
 		}
-		return err == nil && apps == 2
+	}
+	return n
+}
+
+// TestWolfsEmptySessions: a tool adds a session without an app, starts one in
+// it, and stops the session with it.
+func TestWolfsEmptySessions(t *testing.T) {
+	h := startWolfHost(t, "")
+	me := t.TempDir()
+	h.pairByAPI(me, "1234")
+	before := h.look()
+	clients, err := h.api.GetApiV1ClientsWithResponse(t.Context())
+	if err != nil || clients.JSON200 == nil || len(clients.JSON200.Clients) != 1 {
+		t.Fatalf("clients: %v", err)
+	}
+	id := clients.JSON200.Clients[0].ClientId
+	created, err := h.api.PostApiV1SessionsAddWithResponse(t.Context(), wolfclient.RflReflectorWolfCoreEventsStreamSessionReflType{
+		ClientId: &id, VideoWidth: 640, VideoHeight: 360, VideoRefreshRate: 30, AudioChannelCount: 2, AesKey: strings.Repeat("ab", 16), AesIv: "1",
 	})
+	if err != nil || created.JSON200 == nil || created.JSON200.SessionId != id {
+		t.Fatalf("sessions/add: %v, %s", err, created.Body)
+	}
+	all, err := h.server.api.Sessions(t.Context(), false)
+	if err != nil || len(all) != 1 || all[0].Title != "Empty session" {
+		t.Fatalf("sessions: %+v, %v", all, err)
+	}
+	h.runApp(agent(t, "x", "Agent"), id)
+	waitFor(t, "the app in the session", func() bool { return h.demos(all[0].ID) == 1 })
+	if stopped, err := h.api.PostApiV1SessionsStopWithResponse(t.Context(), wolfclient.WolfApiStreamSessionStopRequest{SessionId: id}); err != nil || stopped.JSON200 == nil {
+		t.Errorf("sessions/stop: %v, %+v", err, stopped)
+	}
+	h.expectSame(t, before)
 }
 
 // TestWolfsSessionsAreOrderedAndPaused: a session that a tool adds is there for

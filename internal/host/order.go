@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
@@ -22,7 +23,8 @@ type Order struct {
 	// Client is the id of a paired client; empty for one that is made up, who can
 	// reach the session with Key alone.
 	Client string
-	// App is the app's id.
+	// App is the app's id; 0 for a session that is empty until RunIn puts an app
+	// into it.
 	App int32
 	// Width and Height (pixels), FPS and Channels are as those of a client's launch.
 	Width, Height, FPS, Channels int
@@ -37,7 +39,7 @@ type Order struct {
 // Order launches a session for somebody who talks RTSP without encryption to
 // the order's address. A session that the client has already is a conflict.
 func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
-	spec, err := h.o.Catalogue.Find(o.App)
+	spec, err := h.ordered(o.App)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +70,15 @@ func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
 	return s, nil
 }
 
+// ordered is the app of an order. An empty session has one that draws nothing,
+// and ends with the session.
+func (h *Host) ordered(id int32) (app.Spec, error) {
+	if id != 0 {
+		return h.o.Catalogue.Find(id)
+	}
+	return adHoc(config.App{Title: "Empty session", Runner: config.Runner{Type: config.RunnerProcess, Args: []string{"sleep", "infinity"}}})
+}
+
 // orderer is the id of the client that a session is ordered for.
 func (h *Host) orderer(ctx context.Context, client string) (string, error) {
 	if client == "" {
@@ -93,19 +104,23 @@ func (h *Host) RunIn(ctx context.Context, sessionID string, a config.App, endWit
 	if !ok {
 		return evidence.Errorf(evidence.NotFound, "no session %s is running", sessionID)
 	}
-	// It is in no catalogue, so its title may be another's, too.
-	resolved, err := config.ResolveApps([]config.App{a})
-	if err != nil {
-		if problems, ok := errors.AsType[*config.Error](err); ok && len(problems.Problems) > 0 {
-			return evidence.Errorf(evidence.Invalid, "app %q: %s", a.Title, problems.Problems[0].Message)
-		}
-		return evidence.Errorf(evidence.Invalid, "app %q: %w", a.Title, err)
-	}
-	spec, err := specOf(Entry{App: resolved[0], Source: FromAPI})
+	spec, err := adHoc(a)
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx, spec, endWith)
+}
+
+// adHoc is an app that is in no catalogue, so that its title may be another's, too.
+func adHoc(a config.App) (app.Spec, error) {
+	resolved, err := config.ResolveApps([]config.App{a})
+	if err != nil {
+		if problems, ok := errors.AsType[*config.Error](err); ok && len(problems.Problems) > 0 {
+			return app.Spec{}, evidence.Errorf(evidence.Invalid, "app %q: %s", a.Title, problems.Problems[0].Message)
+		}
+		return app.Spec{}, evidence.Errorf(evidence.Invalid, "app %q: %w", a.Title, err)
+	}
+	return specOf(Entry{App: resolved[0], Source: FromAPI})
 }
 
 // pauseTimeout bounds the wait until a client has heard that its stream pauses.

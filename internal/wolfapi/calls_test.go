@@ -129,10 +129,14 @@ func TestSessions(t *testing.T) {
 	if w.call("sessions/add", fmt.Sprintf(order, "4294967295", "", 0, "788346166", ""), &created); created.SessionID != "9" || d.orders[1].Client != "" || d.orders[1].KeyID != -1 {
 		t.Errorf("without a client: %+v, %+v", created, d.orders[1])
 	}
+	w.ok("sessions/add", `{"video_width":1280,"video_height":720,"video_refresh_rate":60,"audio_channel_count":2}`)
+	if empty := d.orders[2]; empty.App != 0 || empty.Width != 1280 {
+		t.Errorf("without an app: %+v", empty)
+	}
 	for words, body := range map[string]string{
 		"no app has the id": fmt.Sprintf(order, "1", "", 2, "7", ""), "no client": fmt.Sprintf(order, "1", "", 2, "788346166", `,"client_id":"7"`),
 		"write 2, 6 or 8": fmt.Sprintf(order, "1", "", 3, "788346166", ""), "no IP address": fmt.Sprintf(order, "1", "fake", 2, "788346166", ""),
-		"aes_iv": fmt.Sprintf(order, "4294967296", "", 2, "788346166", ""), "aes_key": `{"aes_key":"00","app_id":"788346166"}`, "name an app": `{"video_width":1}`,
+		"aes_iv": fmt.Sprintf(order, "4294967296", "", 2, "788346166", ""), "aes_key": `{"aes_key":"00","app_id":"788346166"}`,
 	} {
 		w.no("sessions/add", body, 500, words)
 	}

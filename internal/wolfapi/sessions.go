@@ -48,18 +48,12 @@ func (a *api) session(id Key) (Stream, error) {
 // addSession launches a session. Its client then talks RTSP to rtsp_fake_ip, or
 // resumes as a paired client does.
 func (a *api) addSession(ctx context.Context, request Session) (SessionCreated, error) {
-	if request.AppID == nil || *request.AppID == "" {
-		return SessionCreated{}, unsupported("name an app by app_id: a session of Kennel has one from its start")
-	}
-	app, ok, err := a.app(ctx, *request.AppID)
+	app, err := a.appNumber(ctx, request.AppID)
 	if err != nil {
 		return SessionCreated{}, err
 	}
-	if !ok {
-		return SessionCreated{}, evidence.Errorf(evidence.NotFound, "no app has the id %.64q: GET apps lists all", string(*request.AppID))
-	}
 	order := host.Order{
-		App: int32(app.ID), Width: request.VideoWidth, Height: request.VideoHeight, FPS: request.VideoRefreshRate, Channels: request.AudioChannelCount,
+		App: app, Width: request.VideoWidth, Height: request.VideoHeight, FPS: request.VideoRefreshRate, Channels: request.AudioChannelCount,
 	}
 	if order.Key, order.KeyID, err = keys(request.AESKey, request.AESIV); err != nil {
 		return SessionCreated{}, err
@@ -86,6 +80,19 @@ func (a *api) addSession(ctx context.Context, request Session) (SessionCreated, 
 		return SessionCreated{}, err
 	}
 	return SessionCreated{Success: true, SessionID: s.Number}, nil
+}
+
+// appNumber is the app that a session is to have: 0 for none, until
+// runners/start starts one.
+func (a *api) appNumber(ctx context.Context, id *Key) (int32, error) {
+	if id == nil || *id == "" {
+		return 0, nil
+	}
+	app, ok, err := a.app(ctx, *id)
+	if err == nil && !ok {
+		err = evidence.Errorf(evidence.NotFound, "no app has the id %.64q: GET apps lists all", string(*id))
+	}
+	return int32(app.ID), err
 }
 
 // keys reads aes_key, 32 digits of hex, and aes_iv, a number of 32 bits with or

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 // once when Kennel takes Wolf's place, and pins the same certificate.
 func TestWolfsClientsNeedNoPairing(t *testing.T) {
 	me, port := t.TempDir(), freeBase(t)
+	socket := filepath.Join(t.TempDir(), "wolf", "wolf.sock")
+	t.Setenv("WOLF_SOCKET_PATH", socket)
 	was := startServerIn(t, t.TempDir(), port, "")
 	was.pair(me, "1234")
 	status, err := was.api.Status(t.Context())
@@ -44,6 +47,12 @@ func TestWolfsClientsNeedNoPairing(t *testing.T) {
 	t.Run("served", func(t *testing.T) {
 		data := t.TempDir()
 		s := start(t, exec.Command(kennel(t), "serve", "--wolf", wolf, "--data", data, "--port", fmt.Sprint(port)), data, port)
+		client, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Errorf("Wolf's API is not served: %v", err)
+		} else {
+			_ = client.Close()
+		}
 		plays(t, s, me, status.UUID)
 		if log := s.log.String(); !strings.Contains(log, `msg="not honoured"`) || !strings.Contains(log, "lines=[3] key=support_hevc") {
 			t.Errorf("the log does not say what is not honoured:\n%s", log)

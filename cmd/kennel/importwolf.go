@@ -112,6 +112,7 @@ func readWolf(dir, data, environment string) (*wolfconfig.Source, error) {
 	}
 	source, err := wolfconfig.Read(dir, wolfconfig.Options{
 		Environ: variables, Links: wolfLinks(data), Root: os.Geteuid() == 0,
+		Socket: usualWolfSocket(os.Geteuid(), os.Getenv("XDG_RUNTIME_DIR")),
 	})
 	if err != nil {
 		return nil, &evidence.Error{Kind: evidence.Invalid, Err: err}

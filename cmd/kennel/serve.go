@@ -32,7 +32,9 @@ WOLF_SOCKET_PATH, tools made for Wolf find its API there.
 
 With --wolf the host runs on what Wolf has in a directory that it knows as
 /etc/wolf, as kennel import wolf would take it over, and lists at its start
-what it does not honour. Wolf's own files are only read.
+what it does not honour. Wolf's own files are only read. Wolf's API is served
+as Wolf does: at WOLF_SOCKET_PATH, else at /var/run/wolf/wolf.sock, or
+XDG_RUNTIME_DIR/wolf/wolf.sock where the host does not run as root.
 
 With --check the host is not started: each thing that it needs is tried, and
 what this machine lacks is said with its cure. The exit status is 1 when the

@@ -21,6 +21,19 @@ import (
 // wolfSocketVariable names the socket where the configuration does not.
 const wolfSocketVariable = "WOLF_SOCKET_PATH"
 
+// usualWolfSocket is where tools made for Wolf look for it when they are told
+// nothing. A user who is not root has it where his other sockets are, in a
+// directory of its own, which apps do not see.
+func usualWolfSocket(uid int, runtimeDir string) string {
+	switch {
+	case uid == 0:
+		return "/var/run/wolf/wolf.sock"
+	case filepath.IsAbs(runtimeDir):
+		return filepath.Join(runtimeDir, "wolf", "wolf.sock")
+	}
+	return ""
+}
+
 // wolf is the API that tools made for Wolf speak; nil where there is none.
 type wolf struct {
 	path    string

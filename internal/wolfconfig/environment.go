@@ -1,6 +1,7 @@
 package wolfconfig
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -92,8 +93,9 @@ const (
 	wolfAudio   = 48200
 )
 
-// apply puts the variables over a configuration.
-func (e *environment) apply(c *config.Config) {
+// apply puts the variables over a configuration. socket is that of the API where
+// no variable names one.
+func (e *environment) apply(c *config.Config, socket string) {
 	c.Ports = config.Ports{
 		Base: config.DefaultBasePort,
 		HTTP: e.port("WOLF_HTTP_PORT", wolfHTTP), HTTPS: e.port("WOLF_HTTPS_PORT", wolfHTTPS), RTSP: e.port("WOLF_RTSP_SETUP_PORT", wolfRTSP),
@@ -107,7 +109,7 @@ func (e *environment) apply(c *config.Config) {
 		}
 	}
 	c.Docker.Socket = e.path("WOLF_DOCKER_SOCKET")
-	c.Wolf.Socket = e.path("WOLF_SOCKET_PATH")
+	c.Wolf.Socket = cmp.Or(e.path("WOLF_SOCKET_PATH"), socket)
 	e.level(c)
 }
 

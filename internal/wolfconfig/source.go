@@ -21,6 +21,9 @@ type Options struct {
 	// Links is an absolute directory of Kennel's in which each client's id leads
 	// to its state folder of Wolf (Source.Keep makes them).
 	Links string
+	// Socket is where Wolf's API is served when WOLF_SOCKET_PATH does not say: Wolf
+	// always serves it. Empty for nowhere.
+	Socket string
 	// Root tells that Kennel will run as root: containers begin as root then, as
 	// the images made for Wolf want, and become another by themselves.
 	Root bool
@@ -167,7 +170,7 @@ func (s *Source) configure(f *File, env *environment, o Options) {
 	if f.Hostname != "" {
 		c.Hostname = f.Hostname
 	}
-	env.apply(&c)
+	env.apply(&c, o.Socket)
 	if f.Encoders != nil {
 		c.Video.Encoders = f.Encoders
 	}

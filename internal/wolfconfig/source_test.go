@@ -78,7 +78,7 @@ func TestRead(t *testing.T) {
 	put(t, filepath.Join(dir, "icons", "steam.png"), "png")
 	s, err := Read(dir, Options{
 		Environ: []string{"WOLF_HTTP_PORT=50989", "WOLF_LOG_LEVEL=TRACE", "WOLF_INTERNAL_IP=192.0.2.1", "NVIDIA_DRIVER_VOLUME_NAME=nvidia-driver-vol", "WOLF_INTERNAL_MAC=aa", "WOLF_NEW=1", "WOLF_RTSP_SETUP_PORT=x", "LANG=C", "WOLF_SOCKET_PATH=/run/wolf.sock"},
-		Links:   "/data/links", Root: true, Devices: devices,
+		Links:   "/data/links", Root: true, Devices: devices, Socket: "/run/usual.sock",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -215,4 +215,20 @@ func database(t *testing.T, dir string) *store.Store {
 		t.Fatal(err)
 	}
 	return st
+}
+
+// TestTheAPIIsOn where no variable names its socket, and is written so.
+func TestTheAPIIsOn(t *testing.T) {
+	dir, _, _ := wolf(t, "")
+	s, err := Read(dir, Options{Socket: "/run/usual.sock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := s.TOML()
+	if err != nil || s.Config.Wolf.Socket != "/run/usual.sock" || !strings.Contains(string(text), "socket = '/run/usual.sock'") {
+		t.Errorf("the socket is %q, %v, in\n%s", s.Config.Wolf.Socket, err, text)
+	}
+	if s, err = Read(dir, Options{}); err != nil || s.Config.Wolf.Socket != "" {
+		t.Errorf("without a usual path the socket is %q, %v", s.Config.Wolf.Socket, err)
+	}
 }

@@ -340,17 +340,17 @@ func (c *container) remove() {
 	if id == "" && !unsure {
 		return
 	}
-	d := debt{id: id}
+	d := debt{id: id, session: c.place.Session}
 	if id == "" {
 		// The engine may have created it while we gave up, or be about to.
-		d = debt{session: c.place.Session, name: c.want.Name, until: time.Now().Add(lateCreate)}
+		d.name, d.until = c.want.Name, time.Now().Add(lateCreate)
 	}
+	c.runner.owe(d)
 	gone, err := c.runner.pay(ctx, c.engine, d)
 	if err != nil {
 		c.note("warning", "its container is removed later: "+err.Error())
-	}
-	if err != nil || !gone {
-		c.runner.owe(d)
+	} else if gone {
+		c.runner.paid(d)
 	}
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -93,7 +94,7 @@ func (c *container) follow(since time.Time) <-chan struct{} {
 // on: only its log pauses.
 func (c *container) await(logs <-chan struct{}) Result {
 	for {
-		status, err := c.engine.Wait(c.life, c.id)
+		status, err := c.wait()
 		if err == nil {
 			c.drain(logs)
 			// An engine that was lost and came back has no part in a later end.
@@ -103,8 +104,11 @@ func (c *container) await(logs <-chan struct{}) Result {
 			return Result{Exit: c.exit(-1)}
 		}
 		since := time.Now()
-		c.note("warning", "the container engine is lost; the app goes on without it: "+err.Error())
-		if result, over := c.outlive(); over {
+		hung := errors.Is(err, errHung)
+		if !hung {
+			c.note("warning", "the container engine is lost; the app goes on without it: "+err.Error())
+		}
+		if result, over := c.outlive(hung); over {
 			c.drain(logs)
 			return result
 		}
@@ -114,6 +118,36 @@ func (c *container) await(logs <-chan struct{}) Result {
 	}
 }
 
+var errHung = errors.New("the container's first process has ended, which the engine does not tell")
+
+// wait returns the exit status that the engine tells. One that hangs does not
+// keep the end of an app that this host sees itself.
+func (c *container) wait() (status int, err error) {
+	ctx, cancel := context.WithCancelCause(c.life)
+	defer cancel(nil)
+	go func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for !c.dead() {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-time.After(engineTimeout):
+			cancel(errHung)
+		case <-ctx.Done():
+		}
+	}()
+	status, err = c.engine.Wait(ctx, c.id)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errHung) {
+		err = cause
+	}
+	return status, err
+}
+
 func (c *container) drain(logs <-chan struct{}) {
 	select {
 	case <-logs:
@@ -121,8 +155,9 @@ func (c *container) drain(logs <-chan struct{}) {
 	}
 }
 
-// outlive waits for the engine to answer again, or for the app's end.
-func (c *container) outlive() (result Result, over bool) {
+// outlive waits for the engine to answer again, or for the app's end. hung tells
+// that the engine was there all the time.
+func (c *container) outlive(hung bool) (result Result, over bool) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -140,13 +175,26 @@ func (c *container) outlive() (result Result, over bool) {
 		case err == nil && d.State == "running" && !dead:
 			return Result{}, false
 		case err == nil && d.State != "running":
-			return c.judge(d.ExitCode, true), true
+			return c.judge(d.ExitCode, !hung), true
 		case engine.NotFound(err):
 			return c.removed(-1), true
+		case dead && hung:
+			return c.untold(), true
 		case dead:
 			return c.withEngine(-1), true
 		}
 	}
+}
+
+// untold is for an app that ended while its engine hung.
+func (c *container) untold() Result {
+	r := Result{Exit: c.exit(-1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.stopping {
+		r.Fault, r.Why = evidence.FaultEngine, "it ended, and the container engine does not answer how"
+	}
+	return r
 }
 
 // withEngine is for an app that ended together with its engine.

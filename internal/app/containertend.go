@@ -19,11 +19,10 @@ const (
 	lateCreate = 5 * time.Minute
 )
 
-// debt is a container that is still to be removed: by its id or, where the
-// engine never told one, by its session and name for as long as it may still
-// come.
+// debt is a container of a session that is still to be removed: by its id or,
+// where the engine never told one, by its name for as long as it may still come.
 type debt struct {
-	id, session, name string
+	session, id, name string
 	until             time.Time
 }
 
@@ -145,11 +144,27 @@ func (r *Containers) settle(ctx context.Context) {
 	defer func() { _ = e.Close() }()
 	for _, d := range debts {
 		if gone, err := r.pay(ctx, e, d); err == nil && (gone || time.Now().After(d.until)) {
-			r.mu.Lock()
-			delete(r.owed, d)
-			r.mu.Unlock()
+			r.paid(d)
 		}
 	}
+}
+
+func (r *Containers) paid(d debt) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.owed, d)
+}
+
+// owes tells whether a container of the session is still to be removed.
+func (r *Containers) owes(session string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for d := range r.owed {
+		if d.session == session {
+			return true
+		}
+	}
+	return false
 }
 
 // pay removes one container. It is not gone where the engine does not have it

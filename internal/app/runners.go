@@ -35,6 +35,10 @@ func (r *Runners) Start(ctx context.Context, spec Spec, place Place) (Running, e
 // Forget ends what is kept of a session for Left.
 func (r *Runners) Forget(session string) { r.Containers.forget(session) }
 
+// Owes tells whether something of a session is still to be removed, once that is
+// possible.
+func (r *Runners) Owes(session string) bool { return r.Containers.owes(session) }
+
 // Left implements Runner.
 func (r *Runners) Left(ctx context.Context, session string) ([]string, error) {
 	return r.Containers.Left(ctx, session)

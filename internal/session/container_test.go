@@ -380,30 +380,71 @@ func drain(frames <-chan bool) {
 }
 
 // TestTheEngineTakesAContainerWithIt: that one session ends, and says why; what
-// could not be removed meanwhile is removed when the engine is back.
+// could not be removed meanwhile is removed when the engine is back. Only where
+// that takes too long is it a residue.
 func TestTheEngineTakesAContainerWithIt(t *testing.T) {
 	h, d, receipts := dock(t)
-	s, plain := h.launch(request("a", boxed("sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"))), h.launch(request("b", demo()))
-	d.Stop()
-	e := h.await("the end", 1, exits(s))
-	if e.Fault != evidence.FaultEngineRestarted {
-		t.Errorf("%s %v", e.Fault, e.Attrs)
-	}
-	<-s.Done()
-	if r := receive(t, receipts); r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, " "), "containers unknown") {
-		t.Errorf("receipt %+v", r)
+	plain := h.launch(request("b", demo()))
+	for _, back := range []bool{true, false} {
+		if !back {
+			h.enginePatience = time.Millisecond
+		}
+		s := h.launch(request("a", boxed("sh", "-c", "trap 'exit 143' TERM; echo over; sleep 1000 & wait")))
+		h.output(s, "over")
+		d.Stop()
+		if e := h.await("the end", 1, exits(s)); e.Fault != evidence.FaultEngineRestarted {
+			t.Errorf("%s %v", e.Fault, e.Attrs)
+		}
+		<-s.Done()
+		if back {
+			h.nothingLeft(s.ID())
+			d.Restart()
+		}
+		r := receive(t, receipts)
+		if unknown := strings.Contains(strings.Join(r.Residue, " "), "containers unknown"); unknown == back || back && r.Fault() != "" {
+			t.Errorf("with the engine back %t the receipt is %+v", back, r)
+		}
+		if !back {
+			d.Restart()
+		}
+		names(t, d, "")
 	}
 	if end, _ := plain.EndReason(); end != "" {
 		t.Errorf("the other session ends: %s", end)
 	}
-	d.Restart()
-	for deadline := time.Now().Add(patience); len(containers(t, d)) > 0; {
-		if time.Now().After(deadline) {
-			t.Fatalf("left: %v", containers(t, d))
-		}
-		<-time.After(50 * time.Millisecond)
-	}
 	plain.End(evidence.EndStopped, "")
 	<-plain.Done()
 	receive(t, receipts)
+}
+
+// TestAnEngineThatHangs costs no session its stream, and keeps none from its end.
+func TestAnEngineThatHangs(t *testing.T) {
+	h, d, receipts := dock(t, "--live-restore")
+	s := h.launch(request("a", boxed("sh", "-c", `kennel demo & until test -s $HOME/status; do sleep 0.1; done; exit $(cat $HOME/status)`)))
+	stopped := h.launch(request("b", boxed("sleep", "1000")))
+	frames := h.play(s, stream)
+	next(t, frames)
+	d.Freeze()
+	stopped.End(evidence.EndStopped, "")
+	drain(frames)
+	next(t, frames)
+	if err := os.WriteFile(filepath.Join(s.home, "status"), []byte("3"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Launch(t.Context(), request("c", boxed("true"))); evidence.FaultOf(err) != evidence.FaultEngine {
+		t.Errorf("%s: %v", evidence.FaultOf(err), err)
+	}
+	if e := h.await("the end", 1, exits(s)); e.Fault != evidence.FaultEngine || !strings.Contains(e.Attrs["how"], "does not answer how") {
+		t.Errorf("the event: %s %v", e.Fault, e.Attrs)
+	}
+	<-stopped.Done()
+	h.nothingLeft(stopped.ID())
+	d.Thaw()
+	h.finished(s, evidence.EndAppCrashed)
+	for range 3 {
+		if r := receive(t, receipts); r.Fault() != "" {
+			t.Errorf("receipt %+v", r)
+		}
+	}
+	h.noContainer(d)
 }

@@ -110,7 +110,7 @@ func (s *Session) giveBack() (left meter.Usage, residue []string) {
 			residue = append(residue, err.Error())
 		}
 	}
-	left, still := s.left()
+	left, still := s.left(false)
 	residue = append(residue, still...)
 	if s.pooled {
 		s.house.ids.giveBack(s.credential)

@@ -112,6 +112,8 @@ type House struct {
 	receiptDelay time.Duration
 	restartDelay time.Duration // likewise
 	farewellTime time.Duration // likewise
+	// enginePatience likewise.
+	enginePatience time.Duration
 	// plant is what a test leaves behind in the middle of a teardown.
 	plant func(*Session)
 
@@ -148,7 +150,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
-		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart, farewellTime: farewellTime,
+		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart, farewellTime: farewellTime, enginePatience: enginePatience,
 	}
 	if node, ok := media.FindRenderNode("/"); ok {
 		h.node = node

@@ -57,6 +57,13 @@ func (r *Receipt) Fault() evidence.FaultID {
 // control groups give back shortly after a process is gone.
 const receiptDelay = 5 * time.Second
 
+// enginePatience is how long the later look waits for a container engine that
+// does not answer, and engineAgain how often it is asked.
+const (
+	enginePatience = time.Minute
+	engineAgain    = 500 * time.Millisecond
+)
+
 // take measures what the session holds.
 func (s *Session) take() meter.Usage {
 	u := meter.Usage{}
@@ -125,9 +132,28 @@ func busy(pids []int) meter.Value {
 	return sum
 }
 
+// awaitEngine waits for an engine that does not answer, and for what is still to
+// be removed there: what is not known is not left yet.
+func (s *Session) awaitEngine() {
+	tick, deadline := time.NewTicker(engineAgain), time.After(s.house.enginePatience)
+	defer tick.Stop()
+	for {
+		if _, err := s.containers(); err == nil && !s.house.runner.Owes(s.id) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return
+		case <-s.house.ending.Done():
+			return
+		}
+	}
+}
+
 // left measures what there still is of a session that should have nothing.
-// residue names it.
-func (s *Session) left() (u meter.Usage, residue []string) {
+// residue names it; what is unknown is residue only at the last look.
+func (s *Session) left(last bool) (u meter.Usage, residue []string) {
 	pids, err := s.house.groups.Strays(s.id)
 	if err != nil {
 		residue = append(residue, "processes unknown: "+err.Error())
@@ -141,7 +167,7 @@ func (s *Session) left() (u meter.Usage, residue []string) {
 		residue = append(residue, fmt.Sprintf("process %d (%s)", pid, name))
 	}
 	names, err := s.containers()
-	if err != nil {
+	if err != nil && last {
 		residue = append(residue, "containers unknown: "+err.Error())
 	}
 	residue = append(residue, names...)
@@ -190,7 +216,8 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		case <-h.ending.Done():
 		}
 		h.budget.learn(r.App, r.Took)
-		r.Later, r.Residue = s.left()
+		s.awaitEngine()
+		r.Later, r.Residue = s.left(true)
 		h.runner.Forget(s.id)
 		r.Residue = append(r.Residue, s.leftOnGPU(&r)...)
 		r.Serve, r.ServeStarted, r.Beside = own(), h.started, len(h.everybody())

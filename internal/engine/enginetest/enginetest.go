@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -173,6 +174,7 @@ func (d *Docker) Stop() {
 	if d.process == nil {
 		return
 	}
+	d.Thaw()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	d.process.Stop(ctx, 20*time.Second)
@@ -183,6 +185,17 @@ func (d *Docker) Kill() {
 	d.process.Kill()
 	<-d.process.Done()
 }
+
+// Freeze lets the daemon hang: it takes connections and answers nothing.
+func (d *Docker) Freeze() {
+	d.t.Helper()
+	if err := d.process.Signal(syscall.SIGSTOP); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// Thaw ends that.
+func (d *Docker) Thaw() { _ = d.process.Signal(syscall.SIGCONT) }
 
 // call sends one request and takes any answer below 300 for success.
 func (d *Docker) call(ctx context.Context, method, path string, body io.Reader) error {

@@ -78,10 +78,11 @@ func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 	if worst := worstOf(scopes); worst != nil {
 		c.conclude(d, worst)
 		d.others(c, scopes, worst)
-	} else if f := c.cutOff(l); f != nil {
-		s := len(l.Sessions) - 1
+	} else if s, ends := c.cutOff(l); len(ends) > 0 {
 		d.Verdict, l.Sessions[s].Verdict = Inconclusive, Inconclusive
-		d.Candidates = append(d.Candidates, c.root(*f, &scope{c: c, life: l.Sessions[s].Life, session: s, roots: []Finding{*f}}, l))
+		for _, f := range ends {
+			d.Candidates = append(d.Candidates, c.root(f, &scope{c: c, life: l.Sessions[s].Life, session: s, roots: ends}, l))
+		}
 	}
 	d.note(c, l)
 	return d
@@ -148,12 +149,17 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 		if other.Fault == f.Fault || !sc.c.explains(other.Fault, f.Fault) || other.At.After(f.At.Add(skew)) {
 			continue
 		}
+		// An end without a word needs every link between, for most faults end nothing.
+		if f.Fault == "wolf-killed" && !sc.linked(other.Fault, f.Fault, all) {
+			continue
+		}
 		// What many live with kills nobody, unless that is its very moment.
 		if f.Fault == "wolf-killed" && !sc.c.grave(other.Fault) && f.At.Sub(other.Last) > lastWords {
 			continue
 		}
 		ids = append(ids, other.Fault)
 	}
+	known := slices.ContainsFunc(ids, sc.c.grave)
 	// A process that ends without a word: its last words before are the cause.
 	if f.Fault == "wolf-killed" {
 		for _, other := range all {
@@ -163,6 +169,9 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 		}
 		for _, other := range all {
 			entry := sc.c.faults[sc.c.byID[other.Fault]]
+			if known {
+				break // what is known to end a process was said
+			}
 			if other.Fault != f.Fault && entry.Stage != "startup" && entry.Severity.rank() <= Medium.rank() && f.At.Sub(other.Last) < lastWords {
 				ids = append(ids, other.Fault)
 			}
@@ -170,6 +179,14 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// linked tells whether a fault leads to another by way of what is there.
+func (sc *scope) linked(cause, effect string, all []Finding) bool {
+	return slices.ContainsFunc(sc.c.faults[sc.c.byID[effect]].DependsOn, func(on string) bool {
+		there := func(f Finding) bool { return f.Fault == on }
+		return on == cause || slices.ContainsFunc(all, there) && sc.linked(cause, on, all)
+	})
 }
 
 // explainsGrave tells whether a lesser finding is the cause of a grave one.
@@ -189,28 +206,40 @@ func (sc *scope) choose() {
 		sc.verdict, sc.roots = Inconclusive, []Finding{sc.chain[0].Finding}
 		return
 	}
-	primary := func(f Finding) int { return min(1, len(sc.c.faults[sc.c.byID[f.Fault]].DependsOn)) }
-	severity := func(f Finding) int { return sc.c.faults[sc.c.byID[f.Fault]].Severity.rank() }
-	explained := func(f Finding) int { // how much of the chain it explains
-		n := 0
-		for _, link := range sc.chain {
-			if slices.Contains(link.EffectOf, f.Fault) {
-				n++
-			}
-		}
-		return n
-	}
-	slices.SortStableFunc(sc.roots, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(min(1, explained(b)), min(1, explained(a))), cmp.Compare(primary(a), primary(b)),
-			cmp.Compare(severity(a), severity(b)), a.At.Compare(b.At))
-	})
+	slices.SortStableFunc(sc.roots, func(a, b Finding) int { return cmp.Or(sc.weigh(a).compare(sc.weigh(b)), a.At.Compare(b.At)) })
 	first := sc.roots[0]
 	rivals := slices.DeleteFunc(slices.Clone(sc.roots[1:]), func(f Finding) bool {
-		return primary(f) != primary(first) || severity(f) != severity(first) || min(1, explained(f)) != min(1, explained(first)) || f.At.Sub(first.At).Abs() > skew
+		return sc.weigh(f).compare(sc.weigh(first)) != 0 || f.At.Sub(first.At).Abs() > skew
 	})
 	sc.verdict, sc.roots = Faulty, append([]Finding{first}, rivals...)
 	if len(rivals) > 0 {
 		sc.verdict = Inconclusive
+	}
+}
+
+// weight is what speaks for a root against others, the strongest first; less is
+// more. None stands between two of one weight that come at one moment.
+type weight [5]int
+
+func (w weight) compare(other weight) int { return slices.Compare(w[:], other[:]) }
+
+func (sc *scope) weigh(f Finding) weight {
+	entry := &sc.c.faults[sc.c.byID[f.Fault]]
+	effect, idle, worst := 0, 1, entry.Severity.rank()
+	if entry.Effect {
+		effect = 1
+	}
+	for _, link := range sc.chain {
+		if slices.Contains(link.EffectOf, f.Fault) {
+			idle, worst = 0, min(worst, link.Severity.rank())
+		}
+	}
+	return weight{
+		effect,                       // what is a cause of its own
+		worst,                        // the worst that it is or leads to
+		idle,                         // whether it leads to anything
+		min(1, len(entry.DependsOn)), // whether others are known to lead to it
+		entry.Severity.rank(),
 	}
 }
 
@@ -248,6 +277,10 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 	}
 	if entry.FalsePositives != "" && entry.FalsePositives != "-" {
 		r.Against = append(r.Against, "it would mean nothing when: "+entry.FalsePositives)
+	}
+	if entry.Effect {
+		r.Confidence = "low"
+		r.Against = append(r.Against, "it is usually an effect; its cause is not in this log")
 	}
 	if len(sc.roots) > 1 {
 		r.Confidence = "low"

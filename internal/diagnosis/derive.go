@@ -22,6 +22,8 @@ const (
 	pairingAsks = 3
 	// floodOf is how many lines of a kind make a flood of what is normal in ones.
 	floodOf = 4
+	// firstPictures is how long after its client connected a stream begins.
+	firstPictures = 3 * time.Second
 	// lastWords is how shortly before a process's end without a word a warning
 	// is taken for its cause.
 	lastWords = time.Second
@@ -245,16 +247,24 @@ func (s *Session) streamed() bool {
 	return s.done(evidence.StageVideoPipeline) || s.done(evidence.StageStreaming) || s.done(evidence.StageControl) || s.done(evidence.StageRTSP)
 }
 
-// cutOff is for a log that ends while its last session is being started.
-func (c *Catalogue) cutOff(l *Log) *Finding {
-	if len(l.Sessions) == 0 {
-		return nil
+// cutOff is for a log that ends in the middle of a session: it tells which, and
+// what that may mean.
+func (c *Catalogue) cutOff(l *Log) (session int, list []Finding) {
+	if i := l.streaming(); i >= 0 {
+		at := l.Sessions[i].place(evidence.StageControl)
+		c.derived(&list, "wolf-killed", l.To, at, "the log ends in the middle of this session, without a word of its end: what ends a process so is a kill from outside, as by the kernel for want of memory")
+		c.derived(&list, "log-cut-off", l.To, at, "or the log was taken while this session went on")
+		return i, list
 	}
-	s := &l.Sessions[len(l.Sessions)-1]
+	session = len(l.Sessions) - 1
+	if session < 0 {
+		return session, nil
+	}
+	s := &l.Sessions[session]
 	display := s.record(evidence.StageDisplay)
 	seen := s.place(evidence.StageLaunch) != (Place{}) || s.place(evidence.StageRTSP) != (Place{}) || display != nil && display.State == Began
 	if s.End != EndOpen || s.Life != len(l.Lives)-1 || s.streamed() || !seen {
-		return nil
+		return session, nil
 	}
 	place, stage := s.place(evidence.StageLaunch), evidence.StageLaunch
 	for _, r := range s.Stages {
@@ -262,12 +272,24 @@ func (c *Catalogue) cutOff(l *Log) *Finding {
 			place, stage = r.Place, r.Stage
 		}
 	}
-	var list []Finding
 	c.derived(&list, "log-cut-off", s.Began, place, "the log ends while this session is being started; the last stage that it shows is "+string(stage))
-	if len(list) == 0 {
-		return nil
+	return session, list
+}
+
+// streaming is the newest session that streams when a log ends, -1 for none. Only
+// a log with its process's start, and of level DEBUG, would show the end. One that
+// ends with the first pictures shows how a session begins, and no more.
+func (l *Log) streaming() int {
+	n := len(l.Lives) - 1
+	if life := &l.Lives[n]; !life.Whole || !life.debug {
+		return -1
 	}
-	return &list[0]
+	for _, i := range slices.Backward(l.Lives[n].Sessions) {
+		if s := &l.Sessions[i]; s.End == EndOpen && s.done(evidence.StageControl) && s.done(evidence.StageStreaming) && l.To.Sub(s.record(evidence.StageControl).At) > firstPictures {
+			return i
+		}
+	}
+	return -1
 }
 
 // deriveLife looks at a process's start.

@@ -51,7 +51,11 @@ func try(ctx context.Context, spawner *process.Spawner, executable string) (Abil
 	stop := context.AfterFunc(ctx, p.Kill)
 	defer stop()
 	raw, _ := io.ReadAll(io.LimitReader(r, 1<<16))
-	if exit := p.Exit(); exit.Code != 0 {
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+	}
+	if exit := p.End(); exit.Code != 0 {
 		return tried, fmt.Errorf("the trial ended with %s", exit)
 	}
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&tried); err != nil {

@@ -350,8 +350,7 @@ func (d *Display) Stop(ctx context.Context) (process.Exit, error) {
 	case <-ctx.Done():
 		err = fmt.Errorf("stop display: killed, it did not end in time: %w", ctx.Err())
 	}
-	d.proc.Kill()
-	exit := d.proc.Exit()
+	exit := d.proc.End()
 	_ = d.conn.Close()
 	_ = os.Remove(d.socket)
 	return exit, err

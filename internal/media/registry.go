@@ -68,7 +68,11 @@ func buildRegistry(ctx context.Context, spawner *process.Spawner, exe, file stri
 	})
 	defer stop()
 	said, _ := io.ReadAll(io.LimitReader(r, 4<<10))
-	exit := proc.Exit()
+	select {
+	case <-proc.Done():
+	case <-ctx.Done():
+	}
+	exit := proc.End()
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -290,10 +290,9 @@ func (w *Worker) Hello() Hello { return w.hello }
 // Process is the worker's process.
 func (w *Worker) Process() *process.Process { return w.proc }
 
-// Kill ends the worker and returns how it ended.
+// Kill ends the worker and returns how it ended; see process.End.
 func (w *Worker) Kill() process.Exit {
-	w.proc.Kill()
-	exit := w.proc.Exit()
+	exit := w.proc.End()
 	_ = w.conn.Close()
 	w.closeTrail()
 	return exit

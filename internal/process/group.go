@@ -177,6 +177,7 @@ func (g *Groups) Close() error {
 		_ = unix.Rmdir(root)
 	}
 	for _, root := range g.roots {
+		removeChildren(root) // of sessions whose strays have ended since
 		if err := unix.Rmdir(root); err != nil && !errors.Is(err, unix.ENOENT) {
 			errs = append(errs, fmt.Errorf("remove cgroup %s: %w", root, err))
 		}

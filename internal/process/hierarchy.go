@@ -109,13 +109,24 @@ func readPIDs(file string) ([]int, error) {
 }
 
 func zombie(pid int) bool {
+	state := stateOf(pid)
+	return state == unknownState || state == "Z" || state == "X"
+}
+
+const unknownState = "?"
+
+// stateOf is the letter of a process's state.
+func stateOf(pid int) string {
 	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
-		return true
+		return unknownState
 	}
 	// The command may hold spaces and parentheses: the state follows the last one.
 	i := strings.LastIndexByte(string(raw), ')')
-	return i < 0 || i+2 >= len(raw) || raw[i+2] == 'Z' || raw[i+2] == 'X'
+	if i < 0 || i+2 >= len(raw) {
+		return unknownState
+	}
+	return string(raw[i+2])
 }
 
 // scanProcesses lists the live processes that match, this one left out.

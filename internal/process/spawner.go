@@ -89,13 +89,20 @@ type Exit struct {
 	// Signal is what ended the process, 0 when it exited by itself.
 	Signal     syscall.Signal
 	CoreDumped bool
-	At         time.Time
+	// Stuck is the state (proc_pid_stat(5)) of a process that SIGKILL has not
+	// ended, "" of one that has ended. Then nothing but the name, the pid and At,
+	// which is now, is known.
+	Stuck string
+	At    time.Time
 	// User and System are the CPU time of the process and its waited-for children.
 	User, System time.Duration
 }
 
 // String says in a few words how the process ended.
 func (e Exit) String() string {
+	if e.Stuck != "" {
+		return "not ended by SIGKILL (state " + e.Stuck + ")"
+	}
 	if e.Signal != 0 {
 		return "killed by " + unix.SignalName(e.Signal)
 	}
@@ -110,6 +117,9 @@ type Process struct {
 	proc  *os.Process
 	done  chan struct{}
 	exit  Exit // written before done is closed, read only after
+
+	killed sync.Once
+	late   chan struct{} // closed KillTimeout after the first Kill
 }
 
 // Spawner starts children from one locked OS thread that lives as long as the
@@ -203,7 +213,7 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
-	p := &Process{name: spec.Name, pid: proc.Pid, group: spec.Group, proc: proc, done: make(chan struct{})}
+	p := &Process{name: spec.Name, pid: proc.Pid, group: spec.Group, proc: proc, done: make(chan struct{}), late: make(chan struct{})}
 	spec.Group.add(proc.Pid)
 	s.children[p.pid] = p
 	go s.wait(p)
@@ -306,6 +316,17 @@ func (s *Spawner) Children() []int {
 	return pids
 }
 
+// NameOf is the name of a child that is not reaped yet, "" of others. The process
+// table has another one for those that were executed by descriptor.
+func (s *Spawner) NameOf(pid int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.children[pid]; p != nil {
+		return p.name
+	}
+	return ""
+}
+
 // Close ends the spawner's thread and kills what is still alive.
 func (s *Spawner) Close() {
 	s.once.Do(func() {
@@ -328,7 +349,8 @@ func (p *Process) Name() string { return p.name }
 // Done is closed once the process is reaped and Exit is known.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Exit returns how the process ended. It blocks until then.
+// Exit returns how the process ended. It blocks until then, which may be for
+// ever: see End.
 func (p *Process) Exit() Exit {
 	<-p.done
 	return p.exit
@@ -360,10 +382,32 @@ func (p *Process) Kill() {
 	}
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	_ = p.proc.Kill()
+	p.killed.Do(func() { time.AfterFunc(KillTimeout, func() { close(p.late) }) })
 }
 
-// Stop asks the process group to end with SIGTERM, and kills it when it has
-// not done so within grace or before ctx ends.
+// KillTimeout is how long a process may take to end once SIGKILL was sent. One
+// that takes longer is as a rule in the call of a driver that does not return
+// (state D), which no signal ends: it is left to itself, and reaped if it ever
+// ends.
+const KillTimeout = 3 * time.Second
+
+// End kills the process and returns how it ended, or a Stuck exit when it has
+// not within KillTimeout of the first Kill.
+func (p *Process) End() Exit {
+	p.Kill()
+	select {
+	case <-p.done:
+		return p.exit
+	case <-p.late:
+	}
+	if !p.Alive() {
+		return p.exit
+	}
+	return Exit{PID: p.pid, Name: p.name, Code: -1, Stuck: stateOf(p.pid), At: time.Now()}
+}
+
+// Stop asks the process group to end with SIGTERM, and ends it (see End) when it
+// has not done so within grace or before ctx ends.
 func (p *Process) Stop(ctx context.Context, grace time.Duration) Exit {
 	if p.Alive() {
 		_ = syscall.Kill(-p.pid, syscall.SIGTERM)
@@ -375,6 +419,5 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) Exit {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	p.Kill()
-	return p.Exit()
+	return p.End()
 }

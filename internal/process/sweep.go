@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,24 +81,30 @@ func (g *Groups) killMarked(ctx context.Context) ([]int, error) {
 
 // ancestor reports whether pid is a parent of this process: a host that was
 // itself started by a marked process must not kill its own parents.
-func ancestor(pid int) bool {
-	for p := os.Getppid(); p > 1; {
-		if p == pid {
+func ancestor(pid int) bool { return descends(os.Getpid(), pid) }
+
+// descends reports whether a process is a child, or a child's child, of another.
+func descends(pid, of int) bool {
+	for p := parentOf(pid); p > 1; p = parentOf(p) {
+		if p == of {
 			return true
 		}
-		raw, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(p), "stat"))
-		if err != nil {
-			return false
-		}
-		i := strings.LastIndexByte(string(raw), ')')
-		var state string
-		var parent int
-		if _, err := fmt.Sscan(string(raw[i+1:]), &state, &parent); err != nil {
-			return false
-		}
-		p = parent
 	}
 	return false
+}
+
+// parentOf is 0 for a process that is gone.
+func parentOf(pid int) (parent int) {
+	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return 0
+	}
+	var state string
+	i := strings.LastIndexByte(string(raw), ')')
+	if _, err := fmt.Sscan(string(raw[i+1:]), &state, &parent); err != nil {
+		return 0
+	}
+	return parent
 }
 
 // Adopt makes this process the parent of its descendants' orphans, and reaps
@@ -144,6 +151,24 @@ func (s *Spawner) reapOrphans() {
 			time.Sleep(time.Millisecond)
 		}
 	}
+}
+
+// Users tells as which of some user ids live processes of this host run: its
+// descendants, and those with its instance marker, as in containers.
+func (g *Groups) Users(ids map[uint32]bool) (map[uint32]bool, error) {
+	found := map[uint32]bool{}
+	marker := InstanceMarker + "=" + g.instance
+	_, err := scanProcesses(func(pid int) bool {
+		var st unix.Stat_t
+		if unix.Stat(filepath.Join("/proc", strconv.Itoa(pid)), &st) != nil || !ids[st.Uid] || zombie(pid) {
+			return false
+		}
+		if descends(pid, os.Getpid()) || hasMarker(pid, marker) {
+			found[st.Uid] = true
+		}
+		return false
+	})
+	return found, err
 }
 
 // Strays lists the live processes whose environment carries the marker of a

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 const (
 	goodbyeTimeout = time.Second
 	displayTimeout = time.Second
-	killTimeout    = 5 * time.Second
+	// killTimeout bounds the wait for what SIGKILL ends, and for what waits for
+	// it: a process that waits in a driver is ended by nothing.
+	killTimeout = 5 * time.Second
 )
 
 // End decides that the session ends, and why, and begins the teardown. Only
@@ -47,7 +50,9 @@ func (s *Session) teardown(end evidence.End, detail string) {
 	took := s.take()
 	s.stopMedia()
 	s.stopProcesses()
-	s.watchers.Wait()
+	if !within(s.house.killTimeout, s.watchers.Wait) {
+		s.trace.Note(evidence.StageStop, "warning", "a process does not end: what waits for it is left behind")
+	}
 	if s.house.plant != nil {
 		s.house.plant(s)
 	}
@@ -68,13 +73,15 @@ func (s *Session) stopMedia() {
 	r, heard, w := s.rendition, s.hearing, s.worker
 	s.rendition, s.hearing, s.worker = nil, nil, nil
 	s.mu.Unlock()
-	if r != nil {
-		r.close()
-	}
-	heard.close()
-	if w != nil {
-		s.house.spares.retire(w)
-	}
+	within(s.house.killTimeout, func() {
+		if r != nil {
+			r.close()
+		}
+		heard.close()
+		if w != nil {
+			s.house.spares.retire(w)
+		}
+	})
 }
 
 func (s *Session) stopProcesses() {
@@ -86,11 +93,44 @@ func (s *Session) stopProcesses() {
 		}
 		cancel()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.house.killTimeout)
 	defer cancel()
 	if err := s.group.Kill(ctx); err != nil {
 		s.trace.Failed(evidence.StageStop, evidence.FaultStopTimeout, "error", err.Error())
 	}
+}
+
+// within waits for a wait that may never end, no longer than d.
+func within(d time.Duration, wait func()) bool {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		wait()
+	}()
+	select {
+	case <-over:
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// strays lists the session's processes that are still there: by their marker,
+// in its group, and among those that it had, of which a spare worker has the
+// marker of none.
+func (s *Session) strays() ([]int, error) {
+	pids, err := s.house.groups.Strays(s.id)
+	if len(s.group.Dirs()) > 0 {
+		members, _ := s.group.PIDs() // none once the group is removed
+		pids = append(pids, members...)
+	}
+	for _, pid := range s.held.all() {
+		if p, gone := meter.Live.Process(pid); gone == nil && p.State != "Z" {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return slices.Compact(pids), err
 }
 
 // giveBack removes what is not a process, and tells what is still there when

@@ -219,20 +219,26 @@ func TestKeyframeDoesNotWait(t *testing.T) {
 // process id: an app that ends at once would end its launch.
 func signalShell(t *testing.T, s *Session) {
 	t.Helper()
+	if err := syscall.Kill(readyShell(t, s), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readyShell is the process id that the app of shell says.
+func readyShell(t *testing.T, s *Session) int {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
 		for _, line := range s.OutputTail("app") {
 			var pid int
 			if n, _ := fmt.Sscanf(line, "ready %d", &pid); n == 1 {
-				if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
-					t.Fatal(err)
-				}
-				return
+				return pid
 			}
 		}
 	}
 	t.Fatalf("the app's shell is not ready: %q", s.OutputTail("app"))
+	return 0
 }
 
 // TestAppEnds: cleanly, with a status, by a signal. What it said last is in the

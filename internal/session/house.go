@@ -112,6 +112,7 @@ type House struct {
 	receiptDelay time.Duration
 	restartDelay time.Duration // likewise
 	farewellTime time.Duration // likewise
+	killTimeout  time.Duration // likewise
 	// enginePatience likewise.
 	enginePatience time.Duration
 	// plant is what a test leaves behind in the middle of a teardown.
@@ -150,12 +151,13 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	h := &House{
 		started: time.Now().Truncate(time.Millisecond), o: o, spawner: spawner, groups: groups, runner: runner,
 		ids: newUserIDs(o.UIDFirst, o.UIDCount), stopReaper: stop, sessions: map[string]*Session{}, ends: map[evidence.End]int64{}, canaries: map[string]*Session{},
-		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart, farewellTime: farewellTime, enginePatience: enginePatience,
+		rungs: newRungs(o.Encoders), imports: newImports(), books: newBooks(), health: newHealth(), receiptDelay: receiptDelay, restartDelay: firstRestart, farewellTime: farewellTime, enginePatience: enginePatience, killTimeout: killTimeout,
 	}
 	if node, ok := media.FindRenderNode("/"); ok {
 		h.node = node
 		h.ids.groups = renderGroups(node)
 	}
+	h.ids.running = groups.Users
 	h.gpus, h.budget = newGPUs(h), newBudget()
 	h.SetLimits(o.Limits)
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))

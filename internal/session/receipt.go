@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -154,17 +155,17 @@ func (s *Session) awaitEngine() {
 // left measures what there still is of a session that should have nothing.
 // residue names it; what is unknown is residue only at the last look.
 func (s *Session) left(last bool) (u meter.Usage, residue []string) {
-	pids, err := s.house.groups.Strays(s.id)
+	pids, err := s.strays()
 	if err != nil {
 		residue = append(residue, "processes unknown: "+err.Error())
 	}
 	u = meter.Live.Of(pids)
 	for _, pid := range pids {
-		name := "?"
+		what := "?"
 		if p, err := meter.Live.Process(pid); err == nil {
-			name = p.Name
+			what = cmp.Or(s.house.spawner.NameOf(pid), p.Name) + ", state " + p.State
 		}
-		residue = append(residue, fmt.Sprintf("process %d (%s)", pid, name))
+		residue = append(residue, fmt.Sprintf("process %d (%s)", pid, what))
 	}
 	names, err := s.containers()
 	if err != nil && last {
@@ -217,6 +218,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		}
 		h.budget.learn(r.App, r.Took)
 		s.awaitEngine()
+		_ = s.group.Remove() // a stray may have kept it until now
 		r.Later, r.Residue = s.left(true)
 		h.runner.Forget(s.id)
 		r.Residue = append(r.Residue, s.leftOnGPU(&r)...)

@@ -91,14 +91,13 @@ func (s *Session) keepSound(server *sound.Server, channels int) {
 		case <-s.ending:
 			// Not left to the teardown: it may be past its kill when this one is
 			// born.
-			p.Kill()
-			<-p.Done()
 		}
+		exit := p.End()
 		if s.isEnding() {
-			s.trace.Exited(evidence.StageAudioSink, "", "process", "sound", "how", p.Exit().String())
+			s.trace.Exited(evidence.StageAudioSink, "", "process", "sound", "how", exit.String())
 			return
 		}
-		s.trace.Exited(evidence.StageAudioSink, evidence.FaultSoundDied, "process", "sound", "how", p.Exit().String(), "last", s.lastLine("sound"))
+		s.trace.Exited(evidence.StageAudioSink, evidence.FaultSoundDied, "process", "sound", "how", exit.String(), "last", s.lastLine("sound"))
 		if !restarts.allow(time.Now()) {
 			s.trace.Failed(evidence.StageAudioSink, evidence.FaultSoundStart, "error", "the sound server ends again and again: the session goes on without sound")
 			return

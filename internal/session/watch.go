@@ -70,7 +70,12 @@ func (s *Session) watchDisplay() {
 			}
 		}
 	}
-	exit := s.display.Process().Exit()
+	// One whose link ends without it is of no use either.
+	select {
+	case <-s.display.Process().Done():
+	case <-time.After(displayTimeout):
+	}
+	exit := s.display.Process().End()
 	if s.isEnding() {
 		s.trace.Exited(evidence.StageDisplay, "", "process", "display", "how", exit.String())
 		return

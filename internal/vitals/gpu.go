@@ -3,6 +3,7 @@ package vitals
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -160,14 +161,13 @@ func run(ctx context.Context, path string, args ...string) (string, error) {
 	select {
 	case <-p.Done():
 	case <-time.After(time.Second): // it goes on with its output closed
-		p.Kill()
-		<-p.Done()
 	}
+	exit := p.End()
 	if ctx.Err() != nil {
 		return string(text), ctx.Err()
 	}
-	if exit := p.Exit(); exit.Code != 0 && exit.Signal == 0 {
-		return string(text), fmt.Errorf("exit status %d", exit.Code)
+	if exit.Code != 0 && exit.Signal == 0 {
+		return string(text), errors.New(exit.String())
 	}
 	return string(text), nil
 }

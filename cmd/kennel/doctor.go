@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +118,8 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	}
 	switch f.format {
 	case "json":
-		err = printJSON(cmd.OutOrStdout(), d)
+		out := bufio.NewWriter(cmd.OutOrStdout())
+		err = errors.Join(d.WriteJSON(out), out.Flush())
 	case "html":
 		err = d.WriteHTML(cmd.OutOrStdout())
 	case "markdown":
@@ -134,6 +138,18 @@ func runDoctor(cmd *cobra.Command, args []string, f doctorFlags) error {
 	return nil
 }
 
+// doctorMemory is what the doctor's own data should take at most, in bytes; the
+// program and its buffers come on top.
+const doctorMemory = 56 << 20
+
+// boundMemory has the memory of what is not needed any more collected in time,
+// unless the user says otherwise.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(doctorMemory)
+	}
+}
+
 // writeReport writes for people, at a terminal with the answer in sight.
 func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
 	terminal := isTerminal(w)
@@ -148,6 +164,7 @@ func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
 // diagnose reads logs and finds the cause; tell is told of findings in logs that
 // are followed. What could be read in part only is told on the standard error.
 func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, tell func(diagnosis.Link), args []string) (*diagnosis.Diagnosis, error) {
+	boundMemory()
 	o.Stdin = cmd.InOrStdin()
 	bar := progressBar{w: cmd.ErrOrStderr(), began: time.Now()}
 	if isTerminal(cmd.ErrOrStderr()) && !o.Follow {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/kennel-stream/kennel/internal/logscan/loggen"
 )
 
 // hostile KIND LOG FILE makes of a log a FILE as no log should be.
@@ -30,6 +32,9 @@ func hostile(ts *testscript.TestScript, neg bool, args []string) {
 
 // longLine is the length of a line that no program should write.
 const longLine = 1 << 30
+
+// manySessions is how many a log has that was never cut.
+const manySessions = 20_000
 
 func writeHostile(file *os.File, kind string, log []byte) error {
 	switch kind {
@@ -63,6 +68,16 @@ func writeHostile(file *os.File, kind string, log []byte) error {
 			}
 		}
 		return err
+	case "many-lives":
+		_, err := file.Write(bytes.Repeat(log, manySessions))
+		return err
+	case "many-sessions":
+		start, session, _ := bytes.Cut(log, []byte("\n"))
+		session = append([]byte("06:40:09.000000000 DEBUG | 10.0.0.2 [GET] HTTPS://10.0.0.1/launch\n"), session...)
+		_, err := file.Write(append(append(start, '\n'), bytes.Repeat(session, manySessions)...))
+		return err
+	case "dense":
+		return loggen.Write(file, loggen.Options{Size: 64 << 20, Debug: true, Dense: true, Broken: true, Seed: 1})
 	case "nuls":
 		_, err := file.Write(bytes.ReplaceAll(log, []byte("\n"), []byte("\x00\x00\n\x00\x00")))
 		return err

@@ -120,6 +120,7 @@ type Fault struct {
 type Catalogue struct {
 	faults []Fault
 	byID   map[string]int
+	keep   limits
 }
 
 // stages beside those of a session that faults belong to.
@@ -128,7 +129,7 @@ var outsideSessions = []evidence.Stage{"startup", "pair", "process"}
 // Load reads the embedded catalogue and, if not empty, a user's own, whose
 // entries replace those of the same id.
 func Load(own []byte) (*Catalogue, error) {
-	c := &Catalogue{byID: map[string]int{}}
+	c := &Catalogue{byID: map[string]int{}, keep: usually}
 	for _, raw := range [][]byte{embedded, own} {
 		if len(raw) == 0 {
 			continue

@@ -297,6 +297,9 @@ func (l *Log) worn(session int) bool {
 			return true
 		}
 	}
+	if before(l.Lives[s.Life].gone.good, s.Number) {
+		return true
+	}
 	for _, i := range l.Lives[s.Life].Sessions {
 		if i < session && !l.Sessions[i].Resumed && l.Sessions[i].done(evidence.StageControl) {
 			return true
@@ -327,7 +330,10 @@ func (d *Diagnosis) note(c *Catalogue, l *Log) {
 	for _, life := range l.Lives {
 		add(life.Findings)
 	}
-	for _, s := range l.Sessions {
+	for i, s := range l.Sessions {
+		if s.Number != i+1 {
+			add(l.Folded.notes) // of those before it
+		}
 		add(s.Findings)
 	}
 }

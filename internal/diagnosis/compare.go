@@ -148,12 +148,27 @@ func (c *Catalogue) LastGood(d *Diagnosis) (*Comparison, error) {
 // CompareSessions holds two sessions of a log against each other, each named by
 // its place in the list of all sessions, from 1.
 func (c *Catalogue) CompareSessions(d *Diagnosis, good, bad int) (*Comparison, error) {
-	for _, n := range []int{good, bad} {
-		if n < 1 || n > len(d.Sessions) {
-			return nil, evidence.Errorf(evidence.Invalid, "there is no session %d: the log shows %s", n, count(len(d.Sessions), "session", "sessions"))
-		}
+	g, err := d.numbered(good)
+	if err != nil {
+		return nil, err
 	}
-	return c.between(d, good-1, d, bad-1), nil
+	b, err := d.numbered(bad)
+	if err != nil {
+		return nil, err
+	}
+	return c.between(d, g, d, b), nil
+}
+
+// numbered is the index of a session of that number.
+func (d *Diagnosis) numbered(n int) (int, error) {
+	i, found := slices.BinarySearchFunc(d.Sessions, n, func(s Session, n int) int { return s.Number - n })
+	switch {
+	case found:
+		return i, nil
+	case n < 1 || n > d.total():
+		return 0, evidence.Errorf(evidence.Invalid, "there is no session %d: the log shows %s", n, count(d.total(), "session", "sessions"))
+	}
+	return 0, evidence.Errorf(evidence.Invalid, "session %d is one of the %d that were only counted: choose one that kennel doctor --format json lists, or cut its part out of the log", n, d.Folded.Sessions)
 }
 
 // focus is the diagnosis of one session, where that of the log is of another.
@@ -314,6 +329,9 @@ func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
 			root = " " + *s.Root
 		}
 		p.line("| %s | %s | %s | %s | %s%s |", d.SessionName(i), stamp(s.Began), s.Display, s.End, s.Verdict, root)
+	}
+	if d.Folded.Sessions > 0 {
+		p.line("\n%s", d.Folded.sentence())
 	}
 	d.writeAdvice(p)
 	return p.err

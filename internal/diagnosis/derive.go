@@ -123,7 +123,7 @@ func outside(f *Finding, l *Log, i int) bool {
 	case "client-unpaired", "pair-order":
 		// The first step of every pairing is such a request.
 		mayPair := f.Fault == "client-unpaired" && f.Count < pairingAsks && i == len(l.Lives)-1 && l.To.Sub(f.At) < pinPatience
-		return life.paired || life.pairing != nil || len(life.Sessions) > 0 || mayPair
+		return life.paired || life.pairing != nil || life.served() || mayPair
 	case "wolf-stopped":
 		return true // nobody was streaming
 	case "crash-loop":
@@ -219,11 +219,10 @@ func (c *Catalogue) deriveResume(l *Log, i int) {
 	if !s.Resumed || !s.has("ping-timeout") && !s.has("rtp-port-in-use") {
 		return
 	}
-	for _, n := range l.Lives[s.Life].Sessions {
-		if n < i && l.Sessions[n].done(evidence.StageControl) {
-			c.derived(&s.Findings, "resume-holds-ports", s.Began, s.place(evidence.StageLaunch), "a session streamed before this return, whose packets went to ports that its app still holds")
-			return
-		}
+	life := &l.Lives[s.Life]
+	streamed := func(n int) bool { return n < i && l.Sessions[n].done(evidence.StageControl) }
+	if before(life.gone.streamed, s.Number) || slices.ContainsFunc(life.Sessions, streamed) {
+		c.derived(&s.Findings, "resume-holds-ports", s.Began, s.place(evidence.StageLaunch), "a session streamed before this return, whose packets went to ports that its app still holds")
 	}
 }
 

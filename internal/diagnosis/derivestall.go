@@ -90,7 +90,7 @@ func (c *Catalogue) deriveCrash(l *Log, i int) {
 	}
 	for n := i + 1 - loopOf; n <= i; n++ {
 		one := &l.Lives[n]
-		failed := len(one.Sessions) == 0 && !one.Started.IsZero() && (!one.Ready || hasGrave(c, one.Findings))
+		failed := !one.served() && !one.Started.IsZero() && (!one.Ready || hasGrave(c, one.Findings))
 		if !failed || n < i && l.Lives[n+1].Started.Sub(one.Started) >= loopWithin {
 			return
 		}

@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// toldKey is a finding that was told: a fault of a session, or of a life.
+// toldKey is a finding that was told: a fault of a session, or of a life, by
+// their numbers.
 type toldKey struct {
 	fault         string
-	session, life int
+	session, life int // session is 0 for none
 }
 
 // Follow reads logs that grow, and tells of each finding once as it appears.
@@ -41,7 +42,10 @@ func (r *reader) notify(f *Finding, list []Finding) {
 	if r.tell == nil || entry.Benign {
 		return
 	}
-	key := toldKey{f.Fault, r.session, len(r.log.Lives) - 1}
+	key := toldKey{fault: f.Fault, life: r.life().Number}
+	if s := r.live(); s != nil {
+		key.session = s.Number
+	}
 	if r.told[key] {
 		return
 	}
@@ -49,6 +53,7 @@ func (r *reader) notify(f *Finding, list []Finding) {
 		return
 	}
 	r.told[key] = true
+	f.clean()
 	link := Link{Finding: *f, Name: entry.Name, Severity: entry.Severity, EffectOf: []string{}}
 	for _, other := range list {
 		if other.Fault != f.Fault && r.c.explains(other.Fault, f.Fault) {

@@ -39,7 +39,7 @@ svg .line{fill:none}svg .grid.line{stroke:var(--grid)}svg .faint.line{stroke:var
 {{if .D.Chain}}<h2>From the first sign to the end</h2><table><tr><th>When</th><th>What</th></tr>{{range .D.Chain}}
 <tr><td class="when">{{stamp .At}}</td><td><b>{{.Name}}</b> <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span><br><code>{{.Text}}</code><br><span class="faint">{{.Place}}{{if .EffectOf}}; effect of {{range $i, $e := .EffectOf}}{{if $i}}, {{end}}{{$e}}{{end}}{{else}}; root{{end}}</span></td></tr>{{end}}</table>{{end}}
 {{if .D.Sessions}}<h2>Sessions</h2><div class="scroll"><table><tr><th>Session</th><th>Began</th><th>Display</th><th>End</th><th>Verdict</th></tr>{{range $i, $s := .D.Sessions}}
-<tr><td>{{$.D.SessionName $i}}{{if .Resumed}} (resumed){{end}}</td><td class="when">{{stamp .Began}}</td><td>{{.Display}}</td><td>{{.End}}</td><td class="{{.Verdict}}">{{.Verdict}}{{with .Root}} {{.}}{{end}}</td></tr>{{end}}</table></div>{{end}}
+<tr><td>{{$.D.SessionName $i}}{{if .Resumed}} (resumed){{end}}</td><td class="when">{{stamp .Began}}</td><td>{{.Display}}</td><td>{{.End}}</td><td class="{{.Verdict}}">{{.Verdict}}{{with .Root}} {{.}}{{end}}</td></tr>{{end}}</table></div>{{if .D.Folded.Sessions}}<p class="faint">{{.Folded}}</p>{{end}}{{end}}
 {{if .D.Notes}}<h2>Also seen</h2><table><tr><th>What</th><th>Weight</th><th>First line</th></tr>{{range .D.Notes}}
 <tr><td>{{.Name}} <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span></td><td>{{if eq .Severity "info"}}noise{{else}}{{.Severity}}{{end}}</td><td><code>{{.Text}}</code> <span class="faint">{{.Place}}</span></td></tr>{{end}}</table>{{end}}
 </body></html>
@@ -50,9 +50,10 @@ func (d *Diagnosis) WriteHTML(w io.Writer) error {
 	data := struct {
 		D           *Diagnosis
 		Title, Span string
+		Folded      string
 		Several     bool
 		Timeline    template.HTML
-	}{D: d, Title: d.headline(), Span: d.span(), Several: len(d.Candidates) > 1 || d.Root == nil}
+	}{D: d, Title: d.headline(), Span: d.span(), Folded: d.Folded.sentence(), Several: len(d.Candidates) > 1 || d.Root == nil}
 	if p, drawn := d.timeline(); drawn {
 		data.Timeline = template.HTML(p.Element()) // our own, with all words escaped
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/wolflog"
 )
 
 // Place is where a line is.
@@ -31,6 +32,21 @@ type Finding struct {
 
 	lastPlace Place
 	late      bool // its app printed it, and Wolf only when the app had ended
+	raw       bool // Text and Object are as they were read
+}
+
+// clean takes the secrets out of a finding. Of a log with very many sessions
+// most are never shown.
+func (f *Finding) clean() {
+	if f.raw {
+		f.Text, f.Object, f.raw = cutText(wolflog.Redact(f.Text)), wolflog.Redact(f.Object), false
+	}
+}
+
+func clean(findings []Finding) {
+	for i := range findings {
+		findings[i].clean()
+	}
 }
 
 // StageState is what is known of a stage.
@@ -71,6 +87,8 @@ const (
 // Session is one session of a log: from a launch, or the first sign of one, to
 // its end or the next.
 type Session struct {
+	// Number is its place among all sessions that were read, from 1.
+	Number int `json:"number"`
 	// Ordinal counts the sessions of its process life from 1.
 	Ordinal int `json:"ordinal"`
 	// Life is the index of the process life.
@@ -110,10 +128,13 @@ type Session struct {
 	leftBefore time.Time      // when a client left whose session the log does not show
 	fed        bool           // its video comes from the process, not from a display's own element
 	removed    bool           // the last that is known of it is that its sink was removed
+	judged     *judgement     // before the end of the log, see fold.go
 }
 
 // Life is one life of Wolf's process.
 type Life struct {
+	// Number is its place among all lives that were read, from 1.
+	Number int `json:"number"`
 	// Started is known where the log shows the start.
 	Started  time.Time `json:"started,omitzero"`
 	Whole    bool      `json:"whole"` // the log shows its start
@@ -130,6 +151,8 @@ type Life struct {
 	last                   time.Time // the newest time before the next life
 	launched               int       // sessions that resumed no other, but for the last
 	left                   time.Time // when a client left whose session the log does not show
+	gone                   gone      // sessions that are not listed
+	judged                 *scope    // of a life whose sessions are all gone, see fold.go
 }
 
 // Log is what was read.
@@ -143,5 +166,6 @@ type Log struct {
 	Debug    bool          `json:"debug"` // lines of level DEBUG were seen
 	Lives    []Life        `json:"lives"`
 	Sessions []Session     `json:"sessions"`
+	Folded   Folded        `json:"folded"`
 	Took     time.Duration `json:"took_ns"`
 }

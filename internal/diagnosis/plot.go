@@ -234,7 +234,7 @@ const stripHeight = 62
 // timeline below is of.
 func (d *Diagnosis) drawStrip(p *drawing.Picture, top float64) {
 	y := top + 14
-	p.Write(drawing.Text{At: drawing.Point{X: margin, Y: y + 5}, Size: bodyText, Words: fmt.Sprintf("%d sessions", len(d.Sessions))})
+	p.Write(drawing.Text{At: drawing.Point{X: margin, Y: y + 5}, Size: bodyText, Words: fmt.Sprintf("%d sessions", d.total())})
 	from, to := d.Sessions[0].Began, d.Sessions[0].Began
 	for i := range d.Sessions {
 		if at := d.Sessions[i].Began; at.Before(from) {

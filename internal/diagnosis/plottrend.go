@@ -51,9 +51,12 @@ func (d *Diagnosis) TrendPicture() *drawing.Picture {
 		p.Write(drawing.Text{At: drawing.Point{X: g.left, Y: top + rowHeight + 24}, Size: bodyText, Colour: drawing.Faint, Words: "no counter shows in three sessions or more"})
 	}
 	for _, n := range g.ticks() {
-		p.Write(drawing.Text{At: drawing.Point{X: g.x(n), Y: bottom + 16}, Size: smallText, Anchor: drawing.Middle, Colour: drawing.Faint, Words: fmt.Sprint(n + 1)})
+		p.Write(drawing.Text{At: drawing.Point{X: g.x(n), Y: bottom + 16}, Size: smallText, Anchor: drawing.Middle, Colour: drawing.Faint, Words: fmt.Sprint(d.Sessions[n].Number)})
 	}
 	p.Write(drawing.Text{At: drawing.Point{X: g.left, Y: bottom + 34}, Size: smallText, Colour: drawing.Faint, Words: "session; a line through all panels is a restart of the process"})
+	if n := d.Folded.Sessions; n > 0 {
+		p.Write(drawing.Text{At: drawing.Point{X: g.right, Y: bottom + 34}, Size: smallText, Anchor: drawing.End, Colour: drawing.Faint, Words: fmt.Sprintf("%d sessions in between are not drawn", n)})
+	}
 	legend(p, height-16, drawing.Good, "went well", drawing.Unsure, "inconclusive", drawing.Bad, "went wrong")
 	return p
 }

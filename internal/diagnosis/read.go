@@ -34,6 +34,10 @@ type reader struct {
 	// Of a log that is followed: who is told of findings, and of which.
 	tell func(Link)
 	told map[toldKey]bool
+
+	folder folder
+	// The numbers of the newest session and life.
+	sessions, lives int
 }
 
 // signOf is what a literal is: a sign of a fault, or a mark.
@@ -53,7 +57,7 @@ func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
 func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source) (*Log, error) {
 	began := time.Now()
 	r := &reader{
-		c: c, log: &Log{Lives: []Life{{Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(),
+		c: c, log: &Log{Lives: []Life{{Number: 1, Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(), lives: 1,
 		tell: tell, told: map[toldKey]bool{},
 	}
 	r.prepare()
@@ -235,7 +239,7 @@ func (m *mark) fits(message string) (detail string, ok bool) {
 		return "", false
 	}
 	if len(groups) > 1 {
-		detail = groups[1]
+		detail = strings.Clone(groups[1]) // or it would keep all of its line
 	}
 	return detail, true
 }
@@ -243,6 +247,10 @@ func (m *mark) fits(message string) (detail string, ok bool) {
 // maxFindings bounds the different findings of a session; there are no more
 // faults than that in the catalogue, unless a user's is huge.
 const maxFindings = 1000
+
+// mostRaw is how long a line may be to be kept whole until its secrets are looked
+// for: one must be complete to be seen.
+const mostRaw = 512
 
 // found books a sign with the live session, or with the process's life.
 func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
@@ -278,9 +286,12 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	}
 	(*index)[f.ID] = len(*list)
 	*list = append(*list, Finding{
-		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: cutText(wolflog.Redact(strings.TrimSpace(string(l.Level) + " " + l.Message))),
-		Count: 1, Last: at, lastPlace: place, late: late, Object: wolflog.Redact(l.Object),
+		Fault: f.ID, Place: place, At: at, Dated: at.Year() > 1, Text: strings.TrimSpace(string(l.Level) + " " + l.Message),
+		Count: 1, Last: at, lastPlace: place, late: late, Object: strings.Clone(l.Object), raw: true,
 	})
+	if one := &(*list)[len(*list)-1]; len(one.Text)+len(one.Object) > mostRaw {
+		one.clean()
+	}
 	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
 		if rec := s.records[f.Stage]; rec != nil && rec.State != Failed {
@@ -307,7 +318,7 @@ func encoderIn(text string) string {
 			begin--
 		}
 		if (end == len(text) || !wordByte(text[end])) && encoderName.MatchString(text[begin:end]) {
-			return text[begin:end]
+			return strings.Clone(text[begin:end])
 		}
 		at = end
 	}
@@ -318,6 +329,9 @@ func wordByte(c byte) bool {
 }
 
 var numbered = regexp.MustCompile(`^<?([a-z](?:[a-z0-9_]*[a-z_])?)(\d{1,6})>?$`)
+
+// maxKind and maxKinds bound the kinds of elements and their names, in bytes.
+const maxKind, maxKinds = 64, 100
 
 // count keeps the highest number of an element's kind.
 func (s *Session) count(object string) {
@@ -330,8 +344,11 @@ func (s *Session) count(object string) {
 		s.Elements = map[string]int{}
 	}
 	kind := m[1]
+	if len(kind) > maxKind || len(s.Elements) >= maxKinds {
+		return
+	}
 	if _, known := s.Elements[kind]; !known {
-		kind = wolflog.Redact(kind)
+		kind = strings.Clone(wolflog.Redact(kind))
 	}
 	s.Elements[kind] = max(s.Elements[kind], n)
 }
@@ -480,6 +497,7 @@ func (s *Session) owns(container string) bool {
 }
 
 func (r *reader) begin(at time.Time) {
+	r.fold()
 	life := r.life()
 	// Whether a session resumed another is known only after its beginning.
 	if n := len(life.Sessions); n > 0 && !r.log.Sessions[life.Sessions[n-1]].Resumed {
@@ -489,9 +507,10 @@ func (r *reader) begin(at time.Time) {
 	r.session = len(r.log.Sessions)
 	r.route.newest = r.session
 	r.prune(at)
+	r.sessions++
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{
-		Ordinal: ordinal, Life: len(r.log.Lives) - 1, Began: at, End: EndOpen, Findings: []Finding{},
+		Number: r.sessions, Ordinal: ordinal, Life: len(r.log.Lives) - 1, Began: at, End: EndOpen, Findings: []Finding{},
 		records: map[evidence.Stage]*StageRecord{}, faults: map[string]int{},
 	})
 }
@@ -503,7 +522,7 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 	}
 	switch {
 	case stage == evidence.StageDisplay && strings.HasPrefix(detail, "wayland-"):
-		s.Display = detail
+		s.Display = cutText(detail)
 	case stage == evidence.StageAudioSink:
 		s.Sink, _ = strconv.Atoi(detail)
 	}
@@ -517,7 +536,7 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 	}
 	rec.State, rec.At, rec.Place = state, at, place
 	if detail != "" {
-		rec.Detail = wolflog.Redact(detail)
+		rec.Detail = cutText(wolflog.Redact(detail))
 	}
 }
 
@@ -531,7 +550,9 @@ func (r *reader) restart(at time.Time) {
 		first.Started, first.Whole = at, true
 		return
 	}
-	r.log.Lives = append(r.log.Lives, Life{Started: at, Whole: true, Findings: []Finding{}, Sessions: []int{}})
+	r.fold()
+	r.lives++
+	r.log.Lives = append(r.log.Lives, Life{Number: r.lives, Started: at, Whole: true, Findings: []Finding{}, Sessions: []int{}})
 }
 
 // redate puts the times of day from before the first date onto their day.
@@ -548,11 +569,13 @@ func (r *reader) redate(base time.Time) {
 			list[i].Dated = true
 		}
 	}
+	findings(r.log.Folded.notes)
 	fix(&r.log.From)
 	fix(&r.log.To)
 	for i := range r.log.Lives {
 		life := &r.log.Lives[i]
 		fix(&life.Started)
+		fix(&life.gone.began)
 		findings(life.Findings)
 		fix(&life.announced)
 		for _, f := range []*Finding{life.pairing, life.unknownCancel, life.signal} {
@@ -592,26 +615,34 @@ func (r *reader) finish(streams []*stream) {
 	for _, st := range streams {
 		r.polled(st.polls)
 	}
+	for i := range r.log.Lives {
+		clean(r.log.Lives[i].Findings)
+	}
 	for i := range r.log.Sessions {
-		s := &r.log.Sessions[i]
-		last := -1
-		for n, stage := range evidence.Stages() {
-			if rec := s.records[stage]; rec != nil && (rec.State == Done || rec.State == Failed) {
-				last = n
-			}
+		clean(r.log.Sessions[i].Findings)
+		r.order(&r.log.Sessions[i])
+	}
+}
+
+// order lists the stages of a session.
+func (r *reader) order(s *Session) {
+	last := -1
+	for n, stage := range evidence.Stages() {
+		if rec := s.records[stage]; rec != nil && (rec.State == Done || rec.State == Failed) {
+			last = n
 		}
-		for n, stage := range evidence.Stages() {
-			rec := s.records[stage]
-			switch {
-			case rec != nil:
-			case !r.log.Debug && !inInfo(stage):
-				rec = &StageRecord{Stage: stage, State: Hidden}
-			case n < last && slices.Contains(optional, stage):
-				continue // this app has none
-			default:
-				rec = &StageRecord{Stage: stage, State: Absent}
-			}
-			s.Stages = append(s.Stages, *rec)
+	}
+	for n, stage := range evidence.Stages() {
+		rec := s.records[stage]
+		switch {
+		case rec != nil:
+		case !r.log.Debug && !inInfo(stage):
+			rec = &StageRecord{Stage: stage, State: Hidden}
+		case n < last && slices.Contains(optional, stage):
+			continue // this app has none
+		default:
+			rec = &StageRecord{Stage: stage, State: Absent}
 		}
+		s.Stages = append(s.Stages, *rec)
 	}
 }

@@ -11,6 +11,8 @@ const (
 	// maxKeys bounds how many keys are known at a time; those of the oldest
 	// sessions go first.
 	maxKeys = 512
+	// maxKey bounds their length, in bytes.
+	maxKey = 256
 	// sameBreath is how soon after a line that names its session one that names
 	// none belongs to the same.
 	sameBreath = time.Second
@@ -62,8 +64,8 @@ func (to *router) forget(key string) {
 
 // learn ties a key to the session of this line.
 func (r *reader) learn(key string) {
-	if to := &r.route; r.session >= 0 && key != "" && (len(to.keys) < maxKeys || to.keys[key] != 0) {
-		to.set(key, r.session)
+	if to := &r.route; r.session >= 0 && key != "" && len(key) < maxKey && (len(to.keys) < maxKeys || to.keys[key] != 0) {
+		to.set(strings.Clone(key), r.session) // or it would keep all of its line
 	}
 }
 
@@ -87,7 +89,8 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 	}
 	switch {
 	case m.kind == requestLaunch || m.kind == requestResume:
-		s.address, _, _ = strings.Cut(rec.line.Message, " ")
+		address, _, _ := strings.Cut(rec.line.Message, " ")
+		s.address = cutText(strings.Clone(address))
 		r.learn(s.address)
 	case m.kind == clientNumber:
 		s.client = detail
@@ -106,7 +109,7 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 func (r *reader) introduce(key string) (done bool) {
 	s := r.live()
 	if s.client == "" && !strings.Contains(key, ".") {
-		s.client = key
+		s.client = strings.Clone(key)
 		r.learn(key)
 	}
 	return s.client != ""
@@ -302,4 +305,20 @@ func eachKey(text string, look func(key string) bool) bool {
 
 func letter(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// moved corrects all indices of sessions; -1 is for one that is gone.
+func (to *router) moved(place []int) {
+	for _, i := range []*int{&to.newest, &to.ended, &to.named} {
+		if *i >= 0 {
+			*i = place[*i]
+		}
+	}
+	keys := to.keys
+	to.keys, to.holders = map[string]int{}, map[int]int{}
+	for key, i := range keys {
+		if place[i] >= 0 {
+			to.set(key, place[i])
+		}
+	}
 }

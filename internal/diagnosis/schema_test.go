@@ -169,7 +169,7 @@ func TestThePageHasTheSchema(t *testing.T) {
 		order[name] = keys(t, def.Properties)
 	}
 	for _, name := range []string{
-		"diagnosis", "root", "settle", "link", "other", "session", "stage", "finding", "life", "comparison", "side", "timeline_row", "compare_table", "compare_row",
+		"diagnosis", "root", "settle", "link", "other", "session", "stage", "finding", "life", "folded", "comparison", "side", "timeline_row", "compare_table", "compare_row",
 		"trend", "life_trend", "counter_trend", "check", "check_finding",
 	} {
 		def := s.Defs[name]

@@ -72,7 +72,7 @@ func (c *Catalogue) mattered(l *Log, life *Life) (list []Finding) {
 			s := &l.Sessions[i]
 			return !s.Began.Before(f.Last) && s.streamed() && !hasGrave(c, s.Findings)
 		}
-		if !foreign || !slices.ContainsFunc(life.Sessions, good) {
+		if !foreign || !slices.ContainsFunc(life.Sessions, good) && (life.gone.fine.IsZero() || life.gone.fine.Before(f.Last)) {
 			list = append(list, f)
 		}
 	}
@@ -116,12 +116,17 @@ func worstOf(scopes []*scope) *scope {
 	}
 	for i := at - 1; i >= 0 && scopes[i].life == worst.life && scopes[i].session >= 0; i-- {
 		sc := scopes[i]
-		if sc.verdict != Faulty || sc.roots[0].Fault != worst.roots[0].Fault || sc.worst() != worst.worst() || sc.kind() != worst.kind() {
+		if !sc.likeAnother(worst) {
 			break
 		}
 		worst = sc
 	}
 	return worst
+}
+
+// likeAnother tells whether a session broke in the same way as another.
+func (sc *scope) likeAnother(other *scope) bool {
+	return sc.verdict == Faulty && other.verdict == Faulty && sc.roots[0].Fault == other.roots[0].Fault && sc.worst() == other.worst() && sc.kind() == other.kind()
 }
 
 // before tells whether a scope that comes later is the one to speak of.
@@ -172,11 +177,17 @@ func (d *Diagnosis) others(c *Catalogue, scopes []*scope, worst *scope) {
 			}
 		}
 	}
+	for i := range d.Also {
+		d.Also[i].Count += d.Folded.roots[d.Also[i].ID]
+	}
 }
 
 // shownAfter tells whether a life after one shows a fault.
 func (d *Diagnosis) shownAfter(life int, id string) bool {
 	has := func(f Finding) bool { return f.Fault == id }
+	if d.Folded.shown[id] > d.Lives[life].Number {
+		return true
+	}
 	for n := life + 1; n < len(d.Lives); n++ {
 		if slices.ContainsFunc(d.Lives[n].Findings, has) {
 			return true

@@ -108,7 +108,7 @@ func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
 	switch d.Verdict {
 	case OK:
 		p.line("%s", p.paint(green, "Nothing wrong is to be seen"))
-		p.para("", fmt.Sprintf("in %s with %s%s.", count(int(d.Lines), "line", "lines"), count(len(d.Sessions), "session", "sessions"), d.span()))
+		p.para("", fmt.Sprintf("in %s with %s%s.", count(int(d.Lines), "line", "lines"), count(d.total(), "session", "sessions"), d.span()))
 		p.line("")
 	case Inconclusive:
 		p.line("%s", p.paint(yellow, d.unsure()))
@@ -253,10 +253,13 @@ func (d *Diagnosis) writeSessions(p *printer) {
 	if len(d.Sessions) == 0 {
 		return
 	}
-	p.line("%s", p.paint(bold, fmt.Sprintf("Sessions (%d)", len(d.Sessions))))
+	p.line("%s", p.paint(bold, fmt.Sprintf("Sessions (%d)", d.total())))
 	from := max(0, len(d.Sessions)-shownSessions)
 	if from > 0 {
 		p.line("    %d earlier ones are in --format json", from)
+	}
+	if d.Folded.Sessions > 0 {
+		p.line("    %s", d.Folded.sentence())
 	}
 	for i := from; i < len(d.Sessions); i++ {
 		s := &d.Sessions[i]
@@ -269,9 +272,9 @@ func (d *Diagnosis) writeSessions(p *printer) {
 			kind = " resumed"
 		}
 		if len(d.Lives) > 1 {
-			what += fmt.Sprintf(" (life %d, session %d)", s.Life+1, s.Ordinal)
+			what += fmt.Sprintf(" (life %d, session %d)", d.Lives[s.Life].Number, s.Ordinal)
 		}
-		p.row(" %3d. %s  %-9s %-8s %s", i+1, stamp(s.Began), s.Display+kind, s.End, what)
+		p.row(" %3d. %s  %-9s %-8s %s", s.Number, stamp(s.Began), s.Display+kind, s.End, what)
 	}
 	last := d.session(d.last())
 	p.line("")
@@ -286,10 +289,11 @@ func (d *Diagnosis) writeSessions(p *printer) {
 // SessionName is the place of a session in the list of all, from 1, with its
 // life and ordinal where there are several lives.
 func (d *Diagnosis) SessionName(i int) string {
+	s := &d.Sessions[i]
 	if len(d.Lives) == 1 {
-		return fmt.Sprint(i + 1)
+		return fmt.Sprint(s.Number)
 	}
-	return fmt.Sprintf("%d (life %d, session %d)", i+1, d.Sessions[i].Life+1, d.Sessions[i].Ordinal)
+	return fmt.Sprintf("%d (life %d, session %d)", s.Number, d.Lives[s.Life].Number, s.Ordinal)
 }
 
 // last is the session that is shown in detail: that of the root, else the last.

@@ -11,6 +11,7 @@ import (
 
 // LifeTrend is one life of the process, as it wore.
 type LifeTrend struct {
+	// Life is its index among all that were read.
 	Life     int       `json:"life"`
 	Started  time.Time `json:"started,omitzero"`
 	Sessions int       `json:"sessions"`
@@ -52,27 +53,17 @@ type Trend struct {
 
 // Trend looks at all sessions of a diagnosis.
 func (d *Diagnosis) Trend() *Trend {
-	t := &Trend{Version: 1, Sessions: len(d.Sessions), Restarts: len(d.Lives) - 1, Lives: []LifeTrend{}, Counters: []CounterTrend{}}
+	t := &Trend{
+		Version: 1, Sessions: d.total(), Faulty: d.Folded.Faulty + d.Folded.Inconclusive, Restarts: len(d.Lives) + d.Folded.Lives - 1,
+		Lives: []LifeTrend{}, Counters: []CounterTrend{},
+	}
 	var late []int
-	for n, life := range d.Lives {
-		lt := LifeTrend{Life: n, Started: life.Started, Sessions: len(life.Sessions)}
-		for _, i := range life.Sessions {
-			s := &d.Sessions[i]
-			if s.Verdict == OK {
-				continue
-			}
-			t.Faulty++
-			if lt.FirstFault > 0 {
-				continue
-			}
-			lt.FirstFault = s.Ordinal
-			if s.Root != nil {
-				lt.Root = *s.Root
-			}
-			if n+1 < len(d.Lives) && !d.Lives[n+1].Started.IsZero() {
-				lt.ToRestart, lt.Restarted = d.Lives[n+1].Started.Sub(s.Began), true
-			}
-		}
+	for ordinal, lives := range d.Folded.late {
+		late = append(late, slices.Repeat([]int{ordinal}, lives)...)
+	}
+	for n := range d.Lives {
+		lt, faulty := d.life(n)
+		t.Faulty += faulty
 		if lt.FirstFault > 1 {
 			late = append(late, lt.FirstFault)
 		}
@@ -86,13 +77,41 @@ func (d *Diagnosis) Trend() *Trend {
 	return t
 }
 
+// life is one, and how many of its sessions that are listed went wrong.
+func (d *Diagnosis) life(n int) (lt LifeTrend, faulty int) {
+	life := &d.Lives[n]
+	gone := &life.gone
+	lt = LifeTrend{
+		Life: life.Number - 1, Started: life.Started, Sessions: len(life.Sessions) + gone.sessions, FirstFault: gone.first, Root: gone.root,
+	}
+	began := gone.began
+	for _, i := range life.Sessions {
+		s := &d.Sessions[i]
+		if s.Verdict == OK {
+			continue
+		}
+		faulty++
+		if lt.FirstFault > 0 && lt.FirstFault <= s.Ordinal {
+			continue
+		}
+		lt.FirstFault, lt.Root, began = s.Ordinal, "", s.Began
+		if s.Root != nil {
+			lt.Root = *s.Root
+		}
+	}
+	if next := n + 1; lt.FirstFault > 0 && next < len(d.Lives) && d.Lives[next].Number == life.Number+1 && !d.Lives[next].Started.IsZero() {
+		lt.ToRestart, lt.Restarted = d.Lives[next].Started.Sub(began), true
+	}
+	return lt, faulty
+}
+
 // counters draws a line through each counter of the last life that has several
-// values.
+// values, over the sessions of it that follow each other without a gap.
 func (d *Diagnosis) counters() []CounterTrend {
 	all := []CounterTrend{}
 	for n := len(d.Lives) - 1; n >= 0; n-- {
 		values := map[string][]meter.Value{}
-		for k, i := range d.Lives[n].Sessions {
+		for k, i := range d.unbroken(d.Lives[n].Sessions) {
 			s := &d.Sessions[i]
 			add := func(name string, v int) {
 				for len(values[name]) < k {
@@ -131,9 +150,18 @@ func (d *Diagnosis) counters() []CounterTrend {
 	return all
 }
 
+// unbroken are the last of some sessions, of which none between is folded.
+func (d *Diagnosis) unbroken(sessions []int) []int {
+	begin := len(sessions) - 1
+	for begin > 0 && d.Sessions[sessions[begin-1]].Number == d.Sessions[sessions[begin]].Number-1 {
+		begin--
+	}
+	return sessions[max(0, begin):]
+}
+
 // headline is the trend in one line.
 func (t *Trend) headline() string {
-	return fmt.Sprintf("%s in %s of the process, %d of them went wrong", count(t.Sessions, "session", "sessions"), count(len(t.Lives), "life", "lives"), t.Faulty)
+	return fmt.Sprintf("%s in %s of the process, %d of them went wrong", count(t.Sessions, "session", "sessions"), count(t.Restarts+1, "life", "lives"), t.Faulty)
 }
 
 func count(n int, one, many string) string {
@@ -165,6 +193,9 @@ func (t *Trend) WriteText(w io.Writer) error {
 			}
 		}
 		p.row("%4d  %-19s %8d  %-11s %-10s %s", l.Life+1, started, l.Sessions, fault, restart, l.Root)
+	}
+	if more := t.Restarts + 1 - len(t.Lives); more > 0 {
+		p.line("%s more: only counted", count(more, "life", "lives"))
 	}
 	if len(t.Counters) > 0 {
 		p.line("\nCOUNTER          PER SESSION  95 %% FROM  TO        HIGHEST")

@@ -104,6 +104,10 @@ func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
 	b := s.background(me, "--seconds", "6", "--keys", "6", "--mode", "640x360x30")
 	live := s.streaming()
 	kill(t, process(t, live, "kennel-media"))
+	waitFor(t, "the failover in the API", func() bool {
+		all, err := s.api.Sessions(t.Context(), false)
+		return err == nil && len(all) == 1 && all[0].Failovers != nil && all[0].Failovers.Count == 1 && all[0].Failovers.To == live.Encoder
+	})
 	<-b.done
 	if b.err != nil {
 		t.Fatalf("the client did not survive: %v\n%s", b.err, b.stderr)
@@ -111,8 +115,8 @@ func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
 	if b.report.Frames.IDRs < 2 || b.report.Barcode.OutOfOrder != 0 || b.report.Input.Echoed != 6 {
 		t.Errorf("report = %+v %+v %+v", b.report.Frames, b.report.Barcode, b.report.Input)
 	}
-	if d := s.ended(live.ID); d.End != string(evidence.EndClientQuit) || !hasFault(d, evidence.FaultEncoderDied) {
-		t.Errorf("end %s, events %+v", d.End, d.Events)
+	if d := s.ended(live.ID); d.End != string(evidence.EndClientQuit) || !hasFault(d, evidence.FaultEncoderDied) || d.Failovers == nil || d.Failovers.Count != 1 {
+		t.Errorf("end %s, failovers %+v, events %+v", d.End, d.Failovers, d.Events)
 	}
 }
 

@@ -95,6 +95,11 @@ func printSession(w io.Writer, s web.SessionDetail) error {
 	if err := printSessions(w, []web.Session{s.Session}); err != nil {
 		return err
 	}
+	if f := s.Failovers; f != nil {
+		if _, err := fmt.Fprintf(w, "failovers: %d, the last at %s: %s ended, %s took its place (%s)\n", f.Count, stamp(f.Last), f.From, f.To, f.Why); err != nil {
+			return err
+		}
+	}
 	_, _ = fmt.Fprintln(w)
 	var first int64
 	for i, e := range s.Events {

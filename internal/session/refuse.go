@@ -33,12 +33,18 @@ func (e clientBufferError) Error() string {
 	return fmt.Sprintf("GPU buffer %d of the app: %s", e.buffer, e.error)
 }
 
+func isClients(err error) bool {
+	_, ok := errors.AsType[clientBufferError](err)
+	return ok
+}
+
 // killed tells that somebody else ended an encoder, whatever it was reading.
 func killed(exit process.Exit, err error) bool {
 	return errors.Is(err, errStopped) || errors.Is(err, media.ErrGone) && exit.Signal == syscall.SIGKILL
 }
 
-// refuse has the display leave out what ended an encoder, and tells the player.
+// refuse has the display leave out what ended an encoder, and say so where
+// nothing else is left to show.
 func (s *Session) refuse(e clientBufferError) {
 	s.mu.Lock()
 	if s.refused == nil {
@@ -47,7 +53,7 @@ func (s *Session) refuse(e clientBufferError) {
 	all := !s.refused.allow(time.Now())
 	s.mu.Unlock()
 	title := s.request.App.Title
-	what := "A picture that " + title + " drew with the GPU ended the encoder. It is left out."
+	what := failoverNotice("", "", e, title)
 	if all {
 		what = "Pictures that " + title + " draws with the GPU end the encoder again and again. None is shown any more."
 		s.trace.Failed(evidence.StageVideoPipeline, evidence.FaultClientBuffer, "error", fmt.Sprintf("more than %d GPU buffers within %s ended an encoder: no more of them are read", maxRefusals, refusalWindow), "last", e.Error())
@@ -55,5 +61,4 @@ func (s *Session) refuse(e clientBufferError) {
 	// A display that does not hear is about to be found dead.
 	_ = s.display.Refuse(display.Refusal{Buffer: e.buffer, All: all})
 	s.say(card.Card{Title: title, Lines: []string{what, "Quit the session in your client to choose another app."}})
-	s.notify(what, noticeTime)
 }

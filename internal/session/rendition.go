@@ -119,7 +119,7 @@ func (r *rendition) replace(steps *ladder, failed string, err error) {
 	s := r.session
 	if buffer, ok := errors.AsType[clientBufferError](err); ok {
 		s.refuse(buffer)
-		steps.climb()
+		steps.climb() // the house may have closed the rung meanwhile
 	} else if steps.step(err, r.frames, time.Now()) {
 		s.house.rungFailed(failed, err)
 	}
@@ -127,10 +127,7 @@ func (r *rendition) replace(steps *ladder, failed string, err error) {
 	if !ok {
 		return
 	}
-	s.trace.Note(evidence.StageVideoPipeline, "next", next, "because", err.Error())
-	if next != failed {
-		s.notify(fmt.Sprintf("The encoder %s failed; %s goes on in its place.", failed, next), noticeTime)
-	}
+	s.tellFailover(failed, next, err)
 }
 
 // why is what events say of the rungs that are left out.
@@ -276,9 +273,8 @@ func (r *rendition) explain(encoding *media.Encoding, err error) error {
 
 // faultOf names the catalogue's fault for what ended an encoder.
 func faultOf(err error) evidence.FaultID {
-	_, client := errors.AsType[clientBufferError](err)
 	switch {
-	case client:
+	case isClients(err):
 		return evidence.FaultClientBuffer
 	case errors.Is(err, media.ErrEncoderMissing):
 		return evidence.FaultEncoderMissing

@@ -107,6 +107,7 @@ type Session struct {
 	sinks     uint32
 	worker    *warm // claimed at launch, used by the first rendition
 	timer     *time.Timer
+	failovers Failovers
 	refused   *breaker // of clients' buffers that ended an encoder, nil before the first
 	end       evidence.End
 	detail    string

@@ -248,6 +248,9 @@ func (l *Local) describe(s *session.Session) Session {
 		End: string(end), Detail: detail, Width: cmp.Or(stream.Width, r.Width), Height: cmp.Or(stream.Height, r.Height), FPS: cmp.Or(stream.FPS, r.FPS),
 		BitrateKbps: stream.BitrateKbps, Encoder: s.Encoder(), Processes: s.Processes(),
 	}
+	if f := s.Failovers(); f.Count > 0 {
+		d.Failovers = &f
+	}
 	if n, ok := l.Host.Network(s.ID()); ok {
 		d.Network = &Network{
 			Frames: n.Frames, Packets: n.Packets, Bytes: n.Bytes, KeyFrames: n.KeyFrames, KeyFrameRequests: n.KeyFrameRequests,
@@ -293,6 +296,9 @@ func (l *Local) Session(ctx context.Context, id string) (SessionDetail, error) {
 		if err := json.Unmarshal(raw.JSON, &e); err == nil {
 			d.Events = append(d.Events, e)
 		}
+	}
+	if f := session.FailoversOf(d.Events); f.Count > 0 {
+		d.Failovers = &f
 	}
 	if stored, err := l.Store.Receipt(ctx, id); err == nil {
 		var receipt session.Receipt

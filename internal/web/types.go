@@ -64,6 +64,8 @@ type Session struct {
 	FPS         int    `json:"fps,omitempty"`
 	BitrateKbps int    `json:"bitrate_kbps,omitempty"`
 	Encoder     string `json:"encoder,omitempty"`
+	// Failovers tells of encoders that were replaced; nil when none was.
+	Failovers *session.Failovers `json:"failovers,omitempty"`
 	// Processes are the pids of the session's live processes.
 	Processes []int `json:"processes,omitempty"`
 	// Network counts what went to the client.

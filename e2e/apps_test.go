@@ -197,6 +197,14 @@ func (f *flight) png(name string) {
 // fly streams an app once in a mode and runs the script on it.
 func (s *server) fly(t *testing.T, me, title string, width, height int, keep bool, script func(*flight)) {
 	t.Helper()
+	if r, err := s.tryFlight(t, me, title, width, height, keep, script); err != nil {
+		t.Fatalf("%s at %dx%d: %v %q", title, width, height, err, r.Problems)
+	}
+}
+
+// tryFlight is fly for a stream that may end badly.
+func (s *server) tryFlight(t *testing.T, me, title string, width, height int, keep bool, script func(*flight)) (*probe.Report, error) {
+	t.Helper()
 	host := probe.Options{
 		Host: "127.0.0.1", Port: s.port, IdentityDir: me, App: title, Width: width, Height: height, FPS: 30,
 		Duration: 5 * appPatience, MediaExecutable: filepath.Join(filepath.Dir(kennel(t)), "kennel-media"), KeepRunning: keep,
@@ -214,9 +222,7 @@ func (s *server) fly(t *testing.T, me, title string, width, height int, keep boo
 		script(&flight{t, p, ctx, title, width, height})
 		return nil
 	}
-	if r, err := probe.Run(t.Context(), host); err != nil {
-		t.Fatalf("%s at %dx%d: %v %q", title, width, height, err, r.Problems)
-	}
+	return probe.Run(t.Context(), host)
 }
 
 // appConfig is a configuration with one app that runs a command.

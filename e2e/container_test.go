@@ -65,6 +65,20 @@ func boxConfig(d *enginetest.Docker, title string, env []string, args ...string)
 		d.Socket, title, boxImage, tomlList(args), tomlList(env))
 }
 
+func containersOf(t testing.TB, d *enginetest.Docker) []engine.Container {
+	t.Helper()
+	e, err := engine.Connect(t.Context(), []string{d.Socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	all, err := e.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 // everything is what Docker has: containers, volumes, networks.
 func everything(t testing.TB, d *enginetest.Docker) string {
 	t.Helper()

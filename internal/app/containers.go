@@ -154,7 +154,7 @@ func (r *Containers) suit(ctx context.Context, e *engine.Engine, want *engine.Sp
 	if k.podman {
 		return withoutOwnedMemory(want, place)
 	}
-	return nil
+	return readSeccomp(want)
 }
 
 func (r *Containers) labelled(ctx context.Context, labels map[string]string) ([]engine.Container, error) {

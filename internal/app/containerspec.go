@@ -36,7 +36,10 @@ type ContainerSpec struct {
 	PIDs      int     `json:"pids,omitempty"`
 	// Capabilities are added to what the user of the container has.
 	Capabilities []string `json:"capabilities,omitempty"`
-	ReadOnly     bool     `json:"read_only,omitempty"`
+	// SecurityOpt are profiles of seccomp, AppArmor and labels, as docker run
+	// --security-opt takes them.
+	SecurityOpt []string `json:"security_opt,omitempty"`
+	ReadOnly    bool     `json:"read_only,omitempty"`
 	// State is the host's directory for the home, "" for one that ends with the
 	// session; Home is where the container has it.
 	State string `json:"state,omitempty"`
@@ -108,7 +111,7 @@ func (r *Containers) engineSpec(spec Spec, place Place) (engine.Spec, error) {
 		MemoryBytes: int64(c.MemoryMiB) << 20, NanoCPUs: int64(c.CPUs * 1e9), PIDs: int64(cmp.Or(c.PIDs, defaultPIDs)),
 		ShmBytes: sharedMemory,
 		// Who begins as root needs the engine's usual capabilities to become another.
-		Strict: !rootInside(spec) && c.BaseCreateJSON == "", Capabilities: c.Capabilities,
+		Strict: !rootInside(spec) && c.BaseCreateJSON == "", Capabilities: c.Capabilities, SecurityOpt: slices.Clone(c.SecurityOpt),
 		NewPrivileges: spec.Runner.NewPrivileges, ReadOnly: c.ReadOnly,
 		Binds: []engine.Bind{{Source: filepath.Join(place.RuntimeDir, place.WaylandDisplay), Target: path.Join(insideRuntime, place.WaylandDisplay)}},
 	}

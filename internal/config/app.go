@@ -101,6 +101,11 @@ type Runner struct {
 	// Capabilities are those of capabilities(7) that the container keeps; it has
 	// none else.
 	Capabilities []string `toml:"capabilities" json:"capabilities,omitempty"`
+	// SecurityOpt are profiles of the container, as docker run --security-opt takes
+	// them: "seccomp=unconfined", "seccomp=builtin", "seccomp=" with an absolute
+	// path, "apparmor=NAME", "label=VALUE" or "systempaths=unconfined". Empty means
+	// the engine's own.
+	SecurityOpt []string `toml:"security_opt" json:"security_opt,omitempty"`
 	// ReadOnly makes the container's own file system read-only but for /tmp.
 	ReadOnly bool `toml:"read_only" json:"read_only,omitempty"`
 	// State is a directory of the host that becomes the home in the container, so

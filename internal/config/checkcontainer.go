@@ -71,6 +71,27 @@ func (r Runner) checkContainerLimits(at string, found *problems) {
 			found.addf(fmt.Sprintf("%s.capabilities[%d]", at, i), "%q is not a capability; write it as capabilities(7) does, such as \"SYS_NICE\"", clip(c))
 		}
 	}
+	for i, o := range r.SecurityOpt {
+		if why := securityProblem(o); why != "" {
+			found.addf(fmt.Sprintf("%s.security_opt[%d]", at, i), "%q "+why, clip(o))
+		}
+	}
+}
+
+// securityProblem says what is wrong with a profile, "" for nothing.
+func securityProblem(text string) string {
+	key, value, _ := strings.Cut(text, "=")
+	switch {
+	case len(text) > maxString || !printable(text):
+		return "is too long, or not printable"
+	case key == "no-new-privileges":
+		return "is what new_privileges is for: remove it, or set new_privileges = true"
+	case value == "":
+	case key == "seccomp" && (value == "unconfined" || value == "builtin" || path.IsAbs(value)),
+		key == "apparmor" || key == "label", text == "systempaths=unconfined":
+		return ""
+	}
+	return "is no security option; write \"seccomp=unconfined\", \"seccomp=/path/of/a/profile.json\", \"apparmor=NAME\", \"label=VALUE\" or \"systempaths=unconfined\""
 }
 
 func (r Runner) checkContainerHome(at string, found *problems) {
@@ -104,6 +125,7 @@ func (r Runner) checkNoContainer(at string, found *problems) {
 		{"cpus", r.CPUs != 0},
 		{"pids", r.PIDs != 0},
 		{"capabilities", len(r.Capabilities) > 0},
+		{"security_opt", len(r.SecurityOpt) > 0},
 		{"read_only", r.ReadOnly},
 		{"state", r.State != ""},
 		{"home", r.Home != ""},

@@ -67,7 +67,7 @@ func TestFullFile(t *testing.T) {
 			{Title: "Box", ID: DerivedID("box"), Slug: "box", Runner: Runner{
 				Type: RunnerDocker, Image: "debian:12", Name: "Box_1", Pull: PullNever, User: "root", Args: []string{"foot"},
 				Mounts: []string{"/a:/b:ro", "volume:/c"}, Devices: []string{"/dev/a", "/dev/b:/dev/c:rw"}, Ports: []string{"8080:80", "127.0.0.1:53:53/udp"},
-				GPUs: "all", Network: "none", MemoryMiB: 64, CPUs: 0.5, PIDs: 50, Capabilities: []string{"SYS_NICE"}, ReadOnly: true,
+				GPUs: "all", Network: "none", MemoryMiB: 64, CPUs: 0.5, PIDs: 50, Capabilities: []string{"SYS_NICE"}, SecurityOpt: []string{"seccomp=unconfined", "apparmor=mine"}, ReadOnly: true,
 				State: "/srv/{client}/{app}", Home: "/home/retro", BaseCreateJSON: "{}",
 			}},
 		},

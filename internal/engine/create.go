@@ -61,6 +61,8 @@ type Spec struct {
 	// Strict takes all capabilities but those of Capabilities.
 	Strict       bool
 	Capabilities []string
+	// SecurityOpt are profiles, as Docker's API takes them.
+	SecurityOpt []string
 	// NewPrivileges lets set-user-id programs work. ReadOnly keeps the image's
 	// files as they are.
 	NewPrivileges, ReadOnly bool
@@ -189,6 +191,7 @@ func (s Spec) restrict(h *container.HostConfig) {
 	}
 	h.CapAdd = append(h.CapAdd, s.Capabilities...)
 	h.ReadonlyRootfs = h.ReadonlyRootfs || s.ReadOnly
+	h.SecurityOpt = append(h.SecurityOpt, s.SecurityOpt...)
 	told := slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.HasPrefix(o, "no-new-privileges") })
 	if !s.NewPrivileges && !told {
 		h.SecurityOpt = append(h.SecurityOpt, "no-new-privileges")

@@ -12,7 +12,7 @@ import (
 func TestRequestKeepsItsBase(t *testing.T) {
 	const base = `{"WorkingDir":"/srv","Env":["A=1"],"HostConfig":{"IpcMode":"host","CapAdd":["MKNOD"],"SecurityOpt":["seccomp=unconfined"],
 		"DeviceCgroupRules":["c 13:* rmw"],"ShmSize":64,"GroupAdd":["20"],"AutoRemove":true,"RestartPolicy":{"Name":"always"},"DeviceRequests":[{"Driver":"cdi","DeviceIDs":["v/c=0"]}]}}`
-	r, err := Spec{Base: base, Image: "i", Env: []string{"B=2"}, Groups: []string{"109"}, ShmBytes: 128, GPUs: "all", Capabilities: []string{"SYS_NICE"}}.request()
+	r, err := Spec{Base: base, Image: "i", Env: []string{"B=2"}, Groups: []string{"109"}, ShmBytes: 128, GPUs: "all", Capabilities: []string{"SYS_NICE"}, SecurityOpt: []string{"apparmor=mine"}}.request()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestRequestKeepsItsBase(t *testing.T) {
 		"groups": h.GroupAdd, "remove": h.AutoRemove, "restart": h.RestartPolicy.Name, "gpus": len(h.DeviceRequests), "shm": h.ShmSize, "driver": h.DeviceRequests[0].Driver,
 	}
 	want := map[string]any{
-		"dir": "/srv", "env": []string{"A=1", "B=2"}, "ipc": "host", "caps": []string{"MKNOD", "SYS_NICE"}, "security": []string{"seccomp=unconfined", "no-new-privileges"},
+		"dir": "/srv", "env": []string{"A=1", "B=2"}, "ipc": "host", "caps": []string{"MKNOD", "SYS_NICE"}, "security": []string{"seccomp=unconfined", "apparmor=mine", "no-new-privileges"},
 		"rules": []string{"c 13:* rmw"}, "groups": []string{"20", "109"}, "remove": false, "restart": container.RestartPolicyDisabled, "gpus": 1, "shm": int64(64), "driver": "cdi",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

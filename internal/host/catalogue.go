@@ -136,7 +136,7 @@ func containerOf(r config.Runner) *app.ContainerSpec {
 	}
 	return &app.ContainerSpec{
 		Image: r.Image, Name: r.Name, Pull: r.Pull, Mounts: r.Mounts, Devices: r.Devices, Ports: r.Ports, GPUs: r.GPUs, Network: r.Network,
-		MemoryMiB: r.MemoryMiB, CPUs: r.CPUs, PIDs: r.PIDs, Capabilities: r.Capabilities, ReadOnly: r.ReadOnly, State: r.State, Home: r.Home,
+		MemoryMiB: r.MemoryMiB, CPUs: r.CPUs, PIDs: r.PIDs, Capabilities: r.Capabilities, SecurityOpt: r.SecurityOpt, ReadOnly: r.ReadOnly, State: r.State, Home: r.Home,
 		BaseCreateJSON: r.BaseCreateJSON,
 	}
 }

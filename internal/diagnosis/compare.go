@@ -57,8 +57,9 @@ type CompareRow struct {
 type aspect struct {
 	table, name string
 	well        string
-	shown       evidence.Stage // the stage that shows that it is well
-	spoilt      [][2]string    // id of a fault, words
+	shown       evidence.Stage      // the stage that shows that it is well
+	spoilt      [][2]string         // id of a fault, words
+	only        func(*Session) bool // of which sessions the stage shows that
 	value       func(*Session) string
 }
 
@@ -71,9 +72,9 @@ const (
 
 var aspects = []aspect{
 	{table: tableGPU, name: "GL memory", well: "available", shown: evidence.StageDisplay, spoilt: [][2]string{{"gl-oom", "GL_OUT_OF_MEMORY"}}},
-	{table: tableGPU, name: "EGL images", well: "created", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"egl-dmabuf-bind", "BAD_PARAMETER"}, {"egl-bad-alloc", "BAD_ALLOC"}, {"egl-not-initialized", "NOT_INITIALIZED"}}},
-	{table: tableGPU, name: "DMA buffers", well: "bound", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"egl-dmabuf-bind", "bind failed"}, {"gscuda-panic", "allocation failed"}}},
-	{table: tableGPU, name: "CUDA context", well: "created", shown: evidence.StageStreaming, spoilt: [][2]string{{"cuda-not-permitted", "NOT_PERMITTED"}, {"cuda-ctx-dead", "dead"}, {"driver-mismatch", "driver mismatch"}}},
+	{table: tableGPU, name: "EGL images", well: "created", shown: evidence.StageVideoPipeline, only: composed, spoilt: [][2]string{{"egl-dmabuf-bind", "BAD_PARAMETER"}, {"egl-bad-alloc", "BAD_ALLOC"}, {"egl-not-initialized", "NOT_INITIALIZED"}}},
+	{table: tableGPU, name: "DMA buffers", well: "bound", shown: evidence.StageVideoPipeline, only: composed, spoilt: [][2]string{{"egl-dmabuf-bind", "bind failed"}, {"gscuda-panic", "allocation failed"}}},
+	{table: tableGPU, name: "CUDA context", well: "created", shown: evidence.StageStreaming, only: onNvidia, spoilt: [][2]string{{"cuda-not-permitted", "NOT_PERMITTED"}, {"cuda-ctx-dead", "dead"}, {"driver-mismatch", "driver mismatch"}}},
 	{table: tableDisplay, name: "Display socket", value: func(s *Session) string { return s.Display }},
 	{table: tableDisplay, name: "Compositor state", well: "healthy", shown: evidence.StageDisplay, spoilt: [][2]string{{"gl-oom", "out of memory"}, {"compositor-panic", "panicked"}, {"egl-not-initialized", "no EGL"}, {"egl-bad-alloc", "no EGL"}}},
 	{table: tableDisplay, name: "Container connection", well: "connected", shown: evidence.StageApp, spoilt: [][2]string{{"sway-lost-display", "failed to read"}, {"broken-pipe", "broken pipe"}, {"shm-global", "no wl_shm"}}},
@@ -102,6 +103,15 @@ var aspects = []aspect{
 	}},
 }
 
+// composed tells whether a display of Wolf's made a session's pictures.
+func composed(s *Session) bool {
+	r := s.record(evidence.StageDisplay)
+	return r != nil && r.State == Done
+}
+
+// onNvidia tells whether an encoder of NVIDIA's, which needs CUDA, was used.
+func onNvidia(s *Session) bool { return strings.HasPrefix(s.Encoder, "nv") }
+
 const unseen = "not visible"
 
 // of is the row's word for a session.
@@ -117,7 +127,7 @@ func (a *aspect) of(s *Session, findings []Finding) string {
 			return "❌ " + spoilt[1]
 		}
 	}
-	if s.done(a.shown) {
+	if s.done(a.shown) && (a.only == nil || a.only(s)) {
 		return "✅ " + a.well
 	}
 	return unseen
@@ -247,6 +257,9 @@ func (c *Catalogue) between(good *Diagnosis, g int, bad *Diagnosis, b int) *Comp
 	return cmp
 }
 
+// weakCounter says what the name of a display tells.
+const weakCounter = "wayland-N is the lowest name that was free: it counts displays in use or left behind, not sessions."
+
 // around are a session's findings with those of its process outside of sessions.
 func (d *Diagnosis) around(i int) []Finding {
 	return append(slices.Clone(d.Sessions[i].Findings), d.Lives[d.Sessions[i].Life].Findings...)
@@ -272,7 +285,7 @@ func sinceLaunch(s *Session, r *StageRecord) string {
 	case r.At.IsZero():
 		return string(r.State)
 	}
-	text := fmt.Sprintf("%s %s +%.3f s", r.At.Format(time.TimeOnly), r.State, r.At.Sub(s.Began).Seconds())
+	text := fmt.Sprintf("%s %s %+.3f s", r.At.Format(time.TimeOnly), r.State, r.At.Sub(s.Began).Seconds())
 	if r.Detail != "" {
 		text += " (" + r.Detail + ")"
 	}
@@ -283,7 +296,7 @@ func sinceLaunch(s *Session, r *StageRecord) string {
 func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("# A good and a bad session\n")
-	p.line("Good: %s, session %d. Bad: %s, session %d.\n", cmp.Good.File, cmp.Good.Session.Ordinal, cmp.Bad.File, cmp.Bad.Session.Ordinal)
+	p.line("Good: %s, session %d. Bad: %s, session %d.\n", cmp.Good.File, cmp.Good.Session.Number, cmp.Bad.File, cmp.Bad.Session.Number)
 	if cmp.PartAt != "" {
 		p.line("They part at %s.\n", cmp.PartAt)
 	}
@@ -301,6 +314,9 @@ func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 		for _, r := range t.Rows {
 			p.line("| %s | %s | %s |", cell(r.Aspect), cell(r.Good), cell(r.Bad))
 		}
+	}
+	if cmp.Good.Session.Display != "" || cmp.Bad.Session.Display != "" {
+		p.line("\n%s", weakCounter)
 	}
 	cmp.Diagnosis.writeMarkdownCause(p)
 	if len(cmp.Benign) > 0 {

@@ -89,7 +89,8 @@ const (
 type Session struct {
 	// Number is its place among all sessions that were read, from 1.
 	Number int `json:"number"`
-	// Ordinal counts the sessions of its process life from 1.
+	// Ordinal counts the sessions of its process life from 1. A return to one has
+	// the ordinal of the one that it resumes.
 	Ordinal int `json:"ordinal"`
 	// Life is the index of the process life.
 	Life int `json:"life"`
@@ -147,12 +148,13 @@ type Life struct {
 	paired                 bool      // a client paired
 	announced              time.Time // when it began to announce itself in the network
 	faults                 map[string]int
-	debug                  bool      // it shows lines of level DEBUG
-	last                   time.Time // the newest time before the next life
-	launched               int       // sessions that resumed no other, but for the last
-	left                   time.Time // when a client left whose session the log does not show
-	gone                   gone      // sessions that are not listed
-	judged                 *scope    // of a life whose sessions are all gone, see fold.go
+	debug                  bool         // it shows lines of level DEBUG
+	last                   time.Time    // the newest time before the next life
+	launched               int          // sessions that resumed no other
+	api                    *StageRecord // the newest request to the API, until a session begins
+	left                   time.Time    // when a client left whose session the log does not show
+	gone                   gone         // sessions that are not listed
+	judged                 *scope       // of a life whose sessions are all gone, see fold.go
 }
 
 // Log is what was read.

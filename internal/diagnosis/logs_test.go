@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/wolflog"
 )
 
 // real reads a log of testdata without its first line, which names the outcome.
@@ -113,28 +115,72 @@ func TestRealLogs(t *testing.T) {
 	}
 }
 
-// TestStagesOfGoodRuns: every stage that a good run of level DEBUG shows, with
-// its time, in order.
+// stageLines are the words by which a person would find each stage.
+var stageLines = map[evidence.Stage]string{
+	evidence.StageLaunch: "/launch|/resume", evidence.StageAudioSink: "Create(d)? virtual audio sink|Created virtual sink",
+	evidence.StageApp: `Starting process: |Starting container: `, evidence.StageRTSP: "received command PLAY",
+	evidence.StageAudioPipeline: "Starting audio pipeline", evidence.StageVideoPipeline: "Starting video pipeline",
+	evidence.StageControl: "connected client", evidence.StageStreaming: "Forcing IDR", evidence.StageStop: "/cancel|disconnected client|Pausing pipeline",
+}
+
+// TestStagesOfGoodRuns: every stage that a good run of level DEBUG shows is
+// there, with the time of the first line that shows it in its session.
 func TestStagesOfGoodRuns(t *testing.T) {
 	c := catalogue(t)
-	want := []evidence.Stage{
-		evidence.StageLaunch, evidence.StageAudioSink, evidence.StageApp, evidence.StageRTSP, evidence.StageAudioPipeline,
-		evidence.StageVideoPipeline, evidence.StageControl, evidence.StageStreaming, evidence.StageStop,
-	}
-	for _, name := range []string{"03-session-ok-debug", "03-session-ok-trace", "17-gst3-session-debug", "17-gst4-session-debug", "19-hevc-software-debug", "04-two-sessions-debug"} {
-		d := real(t, c, filepath.Join("testdata/logs/wolf-runs", name+".log"))
-		if len(d.Sessions) == 0 {
-			t.Errorf("%s: no session", name)
+	runs, sessions := 0, 0
+	for _, file := range logs(t, "wolf-runs") {
+		name := filepath.Base(file)
+		d := real(t, c, file)
+		if header(t, file) != "ok" || len(d.Sessions) == 0 || !d.Debug {
+			continue
 		}
-		for _, s := range d.Sessions {
-			for _, stage := range want {
-				if r := s.record(stage); r == nil || r.State != Done && r.State != Began || r.At.IsZero() || r.Line == 0 {
-					t.Errorf("%s, session %d: stage %s is %+v", name, s.Ordinal, stage, r)
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(raw), "\n")[1:]
+		runs++
+		for i, s := range d.Sessions {
+			sessions++
+			launch, end := s.place(evidence.StageLaunch).Line, int64(len(lines))
+			if i+1 < len(d.Sessions) {
+				end = d.Sessions[i+1].place(evidence.StageLaunch).Line - 1
+			}
+			for stage, words := range stageLines {
+				re := regexp.MustCompile(words)
+				n := slices.IndexFunc(lines[launch-1:end], re.MatchString)
+				r := s.record(stage)
+				if n < 0 {
+					if r != nil && !r.At.IsZero() {
+						t.Errorf("%s, session %d: stage %s is %+v, and no line shows it", name, i+1, stage, r)
+					}
+					continue
+				}
+				if r == nil || r.State != Done && r.State != Began || r.Line == 0 {
+					t.Errorf("%s, session %d: stage %s is %+v", name, i+1, stage, r)
+					continue
+				}
+				shown := wolflog.Parse(lines[r.Line-1])
+				if !re.MatchString(shown.Message) || !r.At.Equal(r.At.Truncate(24*time.Hour).Add(shown.Time)) || stage != evidence.StageStop && r.Line != launch+int64(n) {
+					t.Errorf("%s, session %d: stage %s is %+v, its line is %q", name, i+1, stage, r, lines[launch-1:][n])
 				}
 			}
 		}
 	}
-	d := real(t, c, filepath.Join("testdata/logs/wolf-runs", "03-session-ok-info.log"))
+	if runs < 12 || sessions < 14 {
+		t.Errorf("only %d runs with %d sessions", runs, sessions)
+	}
+}
+
+// TestInfoHidesStages: what level INFO does not show is hidden, and never said
+// to be missing, also what it may show.
+func TestInfoHidesStages(t *testing.T) {
+	d := real(t, catalogue(t), filepath.Join("testdata/logs/wolf-runs", "03-session-ok-info.log"))
+	for _, r := range d.Sessions[0].Stages {
+		if r.State == Absent {
+			t.Errorf("at level INFO the stage %s is %+v", r.Stage, r)
+		}
+	}
 	if r := d.Sessions[0].record(evidence.StageRTSP); r == nil || r.State != Hidden {
 		t.Errorf("at level INFO the negotiation is %+v", r)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/drawing"
+	"github.com/kennel-stream/kennel/internal/evidence"
 )
 
 // Measures of pictures, in pixels.
@@ -77,7 +78,7 @@ func (d *Diagnosis) draw(top float64) (p *drawing.Picture, drawn bool) {
 	a := newAxis(labelsEnd, pictureWidth-margin-10, marksOf(slices.Concat(stages, chain)))
 	caption := "since the first sign, " + moment(zero, d.Dated)
 	if s := d.session(d.last()); s != nil {
-		caption = fmt.Sprintf("since session %d began, %s", s.Ordinal, moment(zero, d.Dated))
+		caption = fmt.Sprintf("since session %s began, %s", d.SessionName(d.last()), moment(zero, d.Dated))
 	}
 	bands(p, top, rows)
 	a.draw(p, top, bottom, caption)
@@ -160,6 +161,9 @@ func (d *Diagnosis) rows() (stages, chain []row, zero time.Time) {
 // rows are the stages of a session.
 func (s *Session) rows() (all []row) {
 	for _, rec := range s.Stages {
+		if rec.Stage == evidence.StageAPI {
+			continue // up to a minute before the rest, which would be one dot
+		}
 		r := row{name: string(rec.Stage), at: rec.At.Sub(s.Began), placed: !rec.At.IsZero()}
 		switch rec.State {
 		case Done:

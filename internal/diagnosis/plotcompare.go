@@ -23,6 +23,9 @@ func (cmp *Comparison) Picture() *drawing.Picture {
 	var pairs []pair
 	var marks []time.Duration
 	for _, r := range cmp.Timeline {
+		if r.Stage == evidence.StageAPI {
+			continue // up to a minute before the rest, which would be one dot
+		}
 		one := pair{r.Stage, good.record(r.Stage), bad.record(r.Stage), r.Delta}
 		pairs = append(pairs, one)
 		for s, rec := range map[*Session]*StageRecord{good: one.good, bad: one.bad} {
@@ -63,7 +66,7 @@ func (cmp *Comparison) head(p *drawing.Picture) {
 		title = cmp.Diagnosis.headline()
 	}
 	p.Write(drawing.Text{At: drawing.Point{X: margin, Y: 34}, Size: titleText, Bold: true, Words: drawing.Shorten(title, titleText+1, room)})
-	text := fmt.Sprintf("Good: %s, session %d. Bad: %s, session %d.", cmp.Good.File, cmp.Good.Session.Ordinal, cmp.Bad.File, cmp.Bad.Session.Ordinal)
+	text := fmt.Sprintf("Good: %s, session %d. Bad: %s, session %d.", cmp.Good.File, cmp.Good.Session.Number, cmp.Bad.File, cmp.Bad.Session.Number)
 	p.Write(drawing.Text{At: drawing.Point{X: margin, Y: 58}, Size: bodyText, Colour: drawing.Faint, Words: drawing.Shorten(text, bodyText, room-100)})
 }
 

@@ -378,13 +378,13 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 	case processReady:
 		r.life().Ready = true
 	case requestLaunch, requestResume:
-		r.begin(at)
-		r.live().Resumed, r.live().leftBefore = m.kind == requestResume, r.life().left
+		r.begin(at, m.kind == requestResume)
+		r.live().leftBefore = r.life().left
 		r.stage(m.stage, Done, detail, at, place)
 	case launchSign:
 		// Each port once per launch.
 		if s := r.live(); s == nil || s.port == detail || s.End != EndOpen {
-			r.begin(at)
+			r.begin(at, false)
 			r.claim(at)
 		}
 		if s := r.live(); s.port == "" {
@@ -447,7 +447,9 @@ func (r *reader) signal(number string, at time.Time, place Place) {
 // launches are not logged.
 func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 	if m.stage == evidence.StageAPI {
-		return // not of the session that runs, if any
+		// Not of the session that runs, if any, but perhaps of the next.
+		r.life().api = &StageRecord{Stage: m.stage, State: Done, At: at, Detail: wolflog.Redact(detail), Place: place}
+		return
 	}
 	s := r.live()
 	again := s != nil && m.kind == stageDone && inInfo(m.stage) && s.records[m.stage] != nil && s.records[m.stage].State == Done && s.records[evidence.StageLaunch] == nil
@@ -455,7 +457,7 @@ func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 		if m.stage == evidence.StageStreaming {
 			return
 		}
-		r.begin(at)
+		r.begin(at, false)
 		r.claim(at)
 	}
 	state := Done
@@ -496,24 +498,35 @@ func (s *Session) owns(container string) bool {
 	return container == "" || app == nil || !strings.HasPrefix(app.Detail, "/") || app.Detail == wolflog.Redact(container)
 }
 
-func (r *reader) begin(at time.Time) {
+// begin begins a session. A return to one that the log shows has its ordinal.
+func (r *reader) begin(at time.Time, resumed bool) {
 	r.fold()
 	life := r.life()
-	// Whether a session resumed another is known only after its beginning.
-	if n := len(life.Sessions); n > 0 && !r.log.Sessions[life.Sessions[n-1]].Resumed {
+	var ordinal int
+	if resumed && r.session >= 0 {
+		ordinal = r.log.Sessions[r.session].Ordinal
+	} else {
 		life.launched++
+		ordinal = life.launched
 	}
-	ordinal := life.launched + 1
 	r.session = len(r.log.Sessions)
 	r.route.newest = r.session
 	r.prune(at)
 	r.sessions++
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{
-		Number: r.sessions, Ordinal: ordinal, Life: len(r.log.Lives) - 1, Began: at, End: EndOpen, Findings: []Finding{},
+		Number: r.sessions, Ordinal: ordinal, Life: len(r.log.Lives) - 1, Resumed: resumed, Began: at, End: EndOpen, Findings: []Finding{},
 		records: map[evidence.Stage]*StageRecord{}, faults: map[string]int{},
 	})
+	if api := life.api; api != nil && at.Sub(api.At) >= 0 && at.Sub(api.At) <= askedWithin {
+		r.live().records[evidence.StageAPI] = api
+	}
+	life.api = nil
 }
+
+// askedWithin is how long before a launch a request to Wolf's API is taken to
+// belong to it.
+const askedWithin = time.Minute
 
 func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at time.Time, place Place) {
 	s := r.live()
@@ -636,7 +649,7 @@ func (r *reader) order(s *Session) {
 		rec := s.records[stage]
 		switch {
 		case rec != nil:
-		case !r.log.Debug && !inInfo(stage):
+		case !r.log.Lives[s.Life].debug:
 			rec = &StageRecord{Stage: stage, State: Hidden}
 		case n < last && slices.Contains(optional, stage):
 			continue // this app has none

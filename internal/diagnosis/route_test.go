@@ -104,7 +104,7 @@ func TestKeysAreBounded(t *testing.T) {
 	r := &reader{c: catalogue(t), log: &Log{Lives: []Life{{}}}, route: newRouter()}
 	newest := ""
 	for i := range 5 * maxKeys {
-		r.begin(time.Time{})
+		r.begin(time.Time{}, false)
 		newest = fmt.Sprint("a client ", i)
 		r.learn(newest)
 	}

@@ -276,9 +276,12 @@ func (d *Diagnosis) writeSessions(p *printer) {
 		}
 		p.row(" %3d. %s  %-9s %-8s %s", s.Number, stamp(s.Began), s.Display+kind, s.End, what)
 	}
+	if slices.ContainsFunc(d.Sessions[from:], func(s Session) bool { return s.Display != "" }) {
+		p.para("       ", weakCounter)
+	}
 	last := d.session(d.last())
 	p.line("")
-	p.line("%s", p.paint(bold, fmt.Sprintf("Stages of session %d", last.Ordinal)))
+	p.line("%s", p.paint(bold, "Stages of session "+d.SessionName(d.last())))
 	for _, r := range last.Stages {
 		at := stamp(r.At)
 		p.row("  %s  %-15s %-8s %s", at, r.Stage, r.State, r.Detail)

@@ -49,6 +49,8 @@ func (c *Catalogue) settle(l *Log) {
 		c.deriveResume(l, i)
 		c.deriveRace(l, i)
 		c.deriveStall(l, i)
+		c.deriveClients(l, i)
+		c.deriveCancel(l, i)
 	}
 	for i := range l.Lives {
 		c.deriveLife(l, i)

@@ -91,6 +91,9 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 	case m.kind == requestLaunch || m.kind == requestResume:
 		address, _, _ := strings.Cut(rec.line.Message, " ")
 		s.address = cutText(strings.Clone(address))
+		if i, ok := r.route.keys[s.address]; ok && m.kind == requestResume {
+			r.introduce(r.log.Sessions[i].client) // a return logs no number of its own
+		}
 		r.learn(s.address)
 	case m.kind == clientNumber:
 		s.client = detail

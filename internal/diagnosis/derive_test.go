@@ -157,7 +157,7 @@ var deriveCases = []struct{ name, root, log string }{
 	{"cut off", "log-cut-off", logLaunched},
 	{"two behind one address", "two-clients-one-ip", logStreaming + strings.ReplaceAll(second, "IP", "10.0.0.7") + flood},
 	{"two, each with its address", "evp-decrypt", logStreaming + strings.ReplaceAll(second, "IP", "10.0.0.8") + flood},
-	{"two behind one address, and nothing wrong", "ok", logStreaming + strings.ReplaceAll(second, "IP", "10.0.0.7")},
+	{"two behind one address, and nothing wrong", "ok", logStreaming + strings.ReplaceAll(second, "IP", "10.0.0.7") + "\n90 DEBUG [GSTREAMER] Stopping pipeline: 4242424242424242\n91 DEBUG [GSTREAMER] Stopping pipeline: 7777777777777777"},
 	{"one after the other", "evp-decrypt", logStreaming + "\n70 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel\n70.1 INFO Stopped container: /Game_4242424242424242" + strings.ReplaceAll(second, "IP", "10.0.0.7") + flood},
 	{"one client came back", "evp-decrypt", logStreaming + strings.ReplaceAll(strings.ReplaceAll(second, "IP", "10.0.0.7"), "7777777777777777", "4242424242424242") + flood},
 	{"quit was not served", "note cancel-not-served", logStreaming + left + strings.ReplaceAll(logStreaming[len(logStarted):], "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},

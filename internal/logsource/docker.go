@@ -51,29 +51,58 @@ type jsonFile struct {
 }
 
 func (d *jsonFile) convert(out, line []byte) []byte {
-	text, rest, ok := d.unquote(bytes.TrimPrefix(line, []byte(`{"log":"`)), len(line))
-	if !ok {
+	quoted, record := cutRecord(line)
+	text, rest, ok := d.unquote(quoted)
+	if !record || !ok {
 		return append(append(out, line...), '\n')
 	}
-	at, _ := time.Parse(time.RFC3339Nano, string(field(rest, `"time":"`)))
+	at, _ := time.Parse(time.RFC3339Nano, string(field(rest, "time")))
 	bare := bytes.TrimSuffix(text, []byte("\n"))
-	return d.join(out, string(field(rest, `"stream":"`)), at, bare, len(bare) < len(text))
+	return d.join(out, string(field(rest, "stream")), at, bare, len(bare) < len(text))
 }
 
-// field returns the text after a key up to a quote; driver-written fields beside
+// cutRecord returns what follows the quote of a record's log. Programs that pass
+// records on put blanks between their parts.
+func cutRecord(line []byte) (rest []byte, ok bool) {
+	if rest, ok = bytes.CutPrefix(line, []byte(`{"log":"`)); ok {
+		return rest, true
+	}
+	rest, ok = bytes.CutPrefix(bytes.TrimLeft(line, blanks), []byte("{"))
+	if !ok {
+		return nil, false
+	}
+	return cutValue(bytes.TrimLeft(rest, blanks), "log")
+}
+
+const blanks = " \t"
+
+// cutValue returns what follows the quote of the value of a key that s begins with.
+func cutValue(s []byte, key string) (rest []byte, ok bool) {
+	rest, ok = bytes.CutPrefix(s, []byte(`"`+key+`"`))
+	if !ok {
+		return nil, false
+	}
+	if rest, ok = bytes.CutPrefix(bytes.TrimLeft(rest, blanks), []byte(":")); !ok {
+		return nil, false
+	}
+	return bytes.CutPrefix(bytes.TrimLeft(rest, blanks), []byte(`"`))
+}
+
+// field returns the text of a key up to a quote; driver-written fields beside
 // the log need no unquoting.
 func field(rest []byte, key string) []byte {
-	_, value, _ := bytes.Cut(rest, []byte(key))
+	i := bytes.Index(rest, []byte(`"`+key+`"`))
+	if i < 0 {
+		return nil
+	}
+	value, _ := cutValue(rest[i:], key)
 	value, _, _ = bytes.Cut(value, []byte(`"`))
 	return value
 }
 
 // unquote decodes a JSON string whose opening quote is gone, and returns what
-// follows it. ok is false for a line that did not begin as a record.
-func (d *jsonFile) unquote(s []byte, whole int) (text, rest []byte, ok bool) {
-	if len(s) == whole {
-		return nil, nil, false
-	}
+// follows it.
+func (d *jsonFile) unquote(s []byte) (text, rest []byte, ok bool) {
 	d.text = d.text[:0]
 	for {
 		i := bytes.IndexAny(s, `"\`)

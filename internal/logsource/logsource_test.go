@@ -73,6 +73,8 @@ func TestFormsOfOneLog(t *testing.T) {
 		"log.zst":    {compress(t, "zst", twoLines), twoLines},
 		"c-json.log": {`{"log":"19:05:01.000000001 INFO  | \"first\" \u003c\u0026\u003e \u001b[0m ü\ud83d\udc15\n","stream":"stderr","time":"2025-10-02T06:40:11.752176Z"}` + "\n" +
 			`{"log":"second\n","stream":"stderr","time":"2025-10-02T06:40:12Z"}` + "\n", stamped},
+		"c-blanks.log": {`{"log": "second\n", "stream": "stderr", "time": "2025-10-02T06:40:12Z"}` + "\n" +
+			` { "log" : "third\n" , "time"	: "2025-10-02T06:40:13Z" , "stream" : "stderr" }` + "\n", "2025-10-02T06:40:12.000000000Z second\n2025-10-02T06:40:13.000000000Z third\n"},
 		"c-json.log.gz": {compress(t, "gz", `{"log":"second\n","stream":"stderr","time":"2025-10-02T06:40:12Z"}`+"\n"), "2025-10-02T06:40:12.000000000Z second\n"},
 		"pieces.log": {
 			`{"log":"one ","stream":"stderr","time":"2025-10-02T06:40:11Z"}` + "\n" + `{"log":"other\n","stream":"stdout","time":"2025-10-02T06:40:11Z"}` + "\n" +
@@ -273,6 +275,7 @@ func TestFollowAPipe(t *testing.T) {
 }
 
 func FuzzUnwrap(f *testing.F) {
+	f.Add([]byte(`{ "log" : "a\n", "stream": "stderr" }`))
 	f.Add([]byte(`{"log":"a\u00e4\n","stream":"stderr","time":"2025-10-02T06:40:12Z"}`))
 	f.Add([]byte("__CURSOR=1\nMESSAGE\n\x03\x00\x00\x00\x00\x00\x00\x00abc\n\n"))
 	f.Add([]byte("2025-10-02T08:40:11.752176123+02:00 stderr P x\n"))

@@ -13,8 +13,9 @@ func unwrap(head []byte, from io.Reader) io.Reader {
 	if i := bytes.IndexByte(first, '\n'); i >= 0 {
 		first = first[:i]
 	}
+	_, docker := cutRecord(first)
 	switch {
-	case bytes.HasPrefix(first, []byte(`{"log":"`)):
+	case docker:
 		return &converter{from: from, records: new(jsonFile)}
 	case bytes.HasPrefix(first, []byte("{")) && bytes.Contains(first, []byte(`"__REALTIME_TIMESTAMP"`)):
 		return &converter{from: from, records: journalJSON{}}

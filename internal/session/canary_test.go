@@ -196,3 +196,30 @@ func TestALockThatIsHeldIsNotAlive(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCanaryLeavesTheSpare to players: a failover meanwhile must not be a cold one.
+func TestCanaryLeavesTheSpare(t *testing.T) {
+	h := open(t, options(t))
+	spare := func() int {
+		h.spares.mu.Lock()
+		defer h.spares.mu.Unlock()
+		if h.spares.ready == nil {
+			return 0
+		}
+		return h.spares.ready.worker.Process().PID()
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); spare() == 0; <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("no spare")
+		}
+	}
+	before := spare()
+	if got := h.Canary(t.Context()); !got.OK {
+		t.Fatalf("canary: %+v", got)
+	}
+	if after := spare(); after != before {
+		t.Errorf("the spare is %d, was %d", after, before)
+	}
+}

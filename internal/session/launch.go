@@ -227,7 +227,7 @@ func (s *Session) claimWorker(ctx context.Context) error {
 	if steps := s.house.ladder(); steps.at < 0 {
 		return noEncoder(steps.leftOut())
 	}
-	w, err := s.house.spares.claim(ctx)
+	w, err := s.claim(ctx)
 	if err != nil {
 		return evidence.Errorf(evidence.Unavailable, "this host cannot encode video: %w", err).WithFault(evidence.FaultMediaStart)
 	}

@@ -160,6 +160,15 @@ func (s *Session) Resume() error {
 	return nil
 }
 
+// claim returns a worker for this session. The canary starts one: the spare is
+// for players, whose failover must not wait because of it.
+func (s *Session) claim(ctx context.Context) (*warm, error) {
+	if s.request.Client == canaryClient {
+		return s.house.spares.start(ctx)
+	}
+	return s.house.spares.claim(ctx)
+}
+
 // takeWorker returns the worker that was claimed at launch, else claims one,
 // and makes it part of the session.
 func (s *Session) takeWorker(ctx context.Context) (*warm, error) {
@@ -173,7 +182,7 @@ func (s *Session) takeWorker(ctx context.Context) (*warm, error) {
 	}
 	if w == nil {
 		var err error
-		if w, err = s.house.spares.claim(ctx); err != nil {
+		if w, err = s.claim(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -19,7 +19,8 @@ func newSessionsTrend() *cobra.Command {
 		Use: "trend", Short: "Say what grows from session to session", Args: cobra.NoArgs,
 		Long: "Say what grows from session to session: what kennel serve itself holds after\n" +
 			"each, what the GPUs hold, whoever holds it, and what sessions did not give\n" +
-			"back, from the receipts of this run of the host. A growth counts when its whole 95 % confidence interval is above 0.",
+			"back, from the receipts of this run of the host. A growth counts when its\n" +
+			"whole 95 % confidence interval is above 0.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			api, err := remote(dir)
 			if err != nil {

@@ -250,21 +250,42 @@ func (r *running) run(ctx context.Context, out io.Writer) error {
 	<-ctx.Done()
 	_ = r.manager.Notify(systemd.Stopping)
 	r.log.Info("stopping: no new sessions, the running ones end")
-	closing, done := context.WithTimeout(base, 20*time.Second)
-	defer done()
-	err := r.house.Close(closing, evidence.EndShutdown)
-	_ = r.api.Shutdown(closing)
-	r.wolf.close(closing)
-	stopNetwork()
-	work.Wait()
-	stopRecording()
-	recorder.Wait()
-	r.house = nil
-	r.close(base, evidence.EndShutdown)
+	err := r.leave(base, &work, stopNetwork, func() {
+		stopRecording()
+		recorder.Wait()
+	})
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return cause
 	}
 	return err
+}
+
+// leave ends the sessions, then the network and what looks after the host, then
+// the recording of all that.
+func (r *running) leave(base context.Context, work *sync.WaitGroup, stopNetwork, stopRecording func()) error {
+	sessions, done := context.WithTimeout(base, sessionsEnd)
+	defer done()
+	working, done := context.WithTimeout(base, workEnds)
+	defer done()
+	last, done := context.WithTimeout(base, allEnds)
+	defer done()
+	steps := leave{log: r.log}
+	var closed error
+	ended := steps.step(working, "the sessions", func() { closed = r.house.Close(sessions, evidence.EndShutdown) })
+	steps.step(working, "the API", func() {
+		_ = r.api.Shutdown(sessions)
+		r.wolf.close(sessions)
+	})
+	stopNetwork()
+	steps.step(working, "what looks after the host", work.Wait)
+	steps.step(last, "what is recorded", func() {
+		stopRecording()
+		r.closeFiles(last)
+	})
+	if err := steps.err(); err != nil || !ended {
+		return err
+	}
+	return closed
 }
 
 // attend starts what looks after the host: canaries, and the service manager's
@@ -296,6 +317,11 @@ func (r *running) close(ctx context.Context, end evidence.End) {
 		defer cancel()
 		_ = r.house.Close(ctx, end)
 	}
+	r.closeFiles(ctx)
+}
+
+// closeFiles closes the sockets and the database.
+func (r *running) closeFiles(ctx context.Context) {
 	r.wolf.close(ctx)
 	if r.socket != nil {
 		_ = r.socket.Close()

@@ -60,12 +60,14 @@ var ErrNoGPUDriver = errors.New("NVIDIA's management library is not installed")
 
 // GPUMeter reads NVIDIA's devices through NVML in a process of its own, since
 // a call of that library may hang for ever or end the process. The process is
-// ended when it does not answer; the next reading starts another.
+// killed when it does not answer; the next reading starts another, once it is
+// gone: a driver that hangs may never let go of it.
 type GPUMeter struct {
 	spawner *process.Spawner
 	options Options
-	turn    chan struct{} // holds one token; whoever has it uses worker
+	turn    chan struct{} // holds one token; whoever has it uses what follows
 	worker  *Worker
+	last    *process.Process // the killed one; nil once it is gone
 }
 
 // NewGPUMeter makes a meter; its process starts at the first reading.
@@ -98,15 +100,9 @@ func (g *GPUMeter) Read(ctx context.Context) (meter.GPUs, error) {
 
 func (g *GPUMeter) read(ctx context.Context) (meter.GPUs, error) {
 	if g.worker == nil {
-		w, err := start(ctx, g.spawner, g.options)
-		var fault Fault
-		if errors.As(err, &fault) && fault.ID == evidence.FaultGPUMeterMissing {
-			return meter.GPUs{}, fmt.Errorf("%w: %s", ErrNoGPUDriver, fault.Detail)
-		}
-		if err != nil {
+		if err := g.begin(ctx); err != nil {
 			return meter.GPUs{}, err
 		}
-		g.worker = w
 	}
 	w := g.worker
 	if err := w.conn.Send(sendTimeout, MessageMeter, nil); err != nil {
@@ -128,16 +124,43 @@ func (g *GPUMeter) read(ctx context.Context) (meter.GPUs, error) {
 	}
 }
 
+// begin starts a process. On an error it is left to end.
+func (g *GPUMeter) begin(ctx context.Context) error {
+	if g.last != nil {
+		select {
+		case <-g.last.Done():
+			g.last = nil
+		case <-ctx.Done():
+			return fmt.Errorf("process %d, which read them before, does not end though it was killed: the driver holds it, and no other is started until then (see the kernel's log): %w", g.last.PID(), ctx.Err())
+		}
+	}
+	w, err := spawn(ctx, g.spawner, g.options)
+	if err != nil {
+		return err
+	}
+	g.worker = w
+	err = w.greet(ctx)
+	if fault, ok := errors.AsType[Fault](err); ok && fault.ID == evidence.FaultGPUMeterMissing {
+		return fmt.Errorf("%w: %s", ErrNoGPUDriver, fault.Detail)
+	}
+	return err
+}
+
+// end kills the process, and does not wait for its end.
 func (g *GPUMeter) end() {
 	if g.worker != nil {
-		g.worker.Kill()
-		g.worker = nil
+		g.worker.abandon()
+		g.last, g.worker = g.worker.proc, nil
 	}
 }
 
-// Close ends the meter's process. A reading that is under way is waited for.
+// Close ends the meter's process. A reading that is under way is waited for; a
+// process that a driver holds is not.
 func (g *GPUMeter) Close() {
 	<-g.turn
 	g.end()
+	if g.last != nil {
+		g.last.End()
+	}
 	g.turn <- struct{}{}
 }

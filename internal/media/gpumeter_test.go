@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/meter"
+	"github.com/kennel-stream/kennel/internal/process/processtest"
 )
 
 // stubDriver builds a management library whose answers the returned function
@@ -88,6 +90,84 @@ func TestGPUMeter(t *testing.T) {
 	answer("zero")
 	if _, err := readGPUs(g, patience); !errors.Is(err, meter.ErrImplausible) {
 		t.Errorf("zeros: %v", err)
+	}
+}
+
+// TestGPUMeterThatCannotBeKilled: a driver holds its process. Readings fail in
+// time, and so does the end of the host; no other process is started until it is
+// gone, and then there is a reading again.
+func TestGPUMeterThatCannotBeKilled(t *testing.T) {
+	b := newBench(t)
+	env, _ := stubDriver(t)
+	g := media.NewGPUMeter(b.spawner, media.Options{Executable: b.exe, Env: env})
+	defer g.Close()
+	_, err := readGPUs(g, patience)
+	must(t, err)
+	held := b.spawner.Children()
+	thaw := processtest.Freeze(t, held[0])
+	const limit = 200 * time.Millisecond
+	for i, want := range []string{"did not answer in time", "does not end", "does not end"} {
+		began := time.Now()
+		if _, err := readGPUs(g, limit); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("reading %d: %v, want %q", i, err, want)
+		}
+		if d := time.Since(began); d > 2*time.Second {
+			t.Errorf("reading %d took %v", i, d)
+		}
+	}
+	if now := b.spawner.Children(); !slices.Equal(now, held) {
+		t.Errorf("processes %v, and %v before", now, held)
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		g.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Error("closing it waits for ever")
+	}
+	thaw()
+	if _, err := readGPUs(g, patience); err != nil {
+		t.Errorf("after the driver let go: %v", err)
+	}
+}
+
+// TestGPUMeterGoesDark: within 5 s, also when its process cannot be killed.
+func TestGPUMeterGoesDark(t *testing.T) {
+	b := newBench(t)
+	env, _ := stubDriver(t)
+	g := media.NewGPUMeter(b.spawner, media.Options{Executable: b.exe, Env: env})
+	defer g.Close()
+	_, err := readGPUs(g, patience)
+	must(t, err)
+	thaw := processtest.Freeze(t, b.spawner.Children()[0])
+	defer thaw()
+	changes := make(chan meter.Reading, 8)
+	read := func(ctx context.Context) error {
+		_, err := g.Read(ctx)
+		return err
+	}
+	began := time.Now()
+	board := meter.NewBoard(t.Context(), []meter.Gauge{{Name: "gpu", Every: 2 * time.Second, Deadline: 2 * time.Second, Read: read}}, func(r meter.Reading) { changes <- r })
+	defer board.Close()
+	select {
+	case r := <-changes:
+		if !r.Dark || time.Since(began) > 5*time.Second {
+			t.Errorf("after %v: %+v", time.Since(began), r)
+		}
+	case <-time.After(patience):
+		t.Error("it does not go dark")
+	}
+	thaw()
+	select {
+	case r := <-changes:
+		if r.Dark {
+			t.Errorf("after the driver let go: %+v", r)
+		}
+	case <-time.After(patience):
+		t.Error("it does not come back")
 	}
 }
 

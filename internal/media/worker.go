@@ -104,6 +104,19 @@ func Start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 }
 
 func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, error) {
+	w, err := spawn(ctx, spawner, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.greet(ctx); err != nil {
+		w.abandon()
+		return nil, err
+	}
+	return w, nil
+}
+
+// spawn starts the process, which is to be greeted next.
+func spawn(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, error) {
 	if o.Executable == "" {
 		var err error
 		if o.Executable, err = Find(); err != nil {
@@ -146,17 +159,10 @@ func start(ctx context.Context, spawner *process.Spawner, o Options) (*Worker, e
 		_ = conn.Close()
 		return nil, err
 	}
-	w := &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), sounds: make(chan Sound, 16), ready: make(chan Ready, 1), gpus: make(chan meter.GPUs, 1), ended: make(chan struct{})}
-	if err := w.greet(ctx); err != nil {
-		proc.Kill()
-		_ = conn.Close()
-		return nil, err
-	}
-	go w.read()
-	return w, nil
+	return &Worker{proc: proc, conn: conn, faults: make(chan Fault, 16), sounds: make(chan Sound, 16), ready: make(chan Ready, 1), gpus: make(chan meter.GPUs, 1), ended: make(chan struct{})}, nil
 }
 
-// greet waits for the worker's hello.
+// greet waits for the worker's hello, after which its messages are taken in.
 func (w *Worker) greet(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = w.conn.Close() })
 	m, err := w.conn.Receive(0)
@@ -174,6 +180,7 @@ func (w *Worker) greet(ctx context.Context) error {
 	if m.Type != MessageHello || m.Decode(&w.hello) != nil || w.hello.Version != Version {
 		return fmt.Errorf("media worker said %#x (version %d) where hello %d was due: install kennel and kennel-media of one release", m.Type, w.hello.Version, Version)
 	}
+	go w.read()
 	return nil
 }
 
@@ -289,6 +296,12 @@ func (w *Worker) Hello() Hello { return w.hello }
 
 // Process is the worker's process.
 func (w *Worker) Process() *process.Process { return w.proc }
+
+// abandon kills the worker and does not wait for its end.
+func (w *Worker) abandon() {
+	w.proc.Kill()
+	_ = w.conn.Close()
+}
 
 // Kill ends the worker and returns how it ended; see process.End.
 func (w *Worker) Kill() process.Exit {

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -10,9 +11,11 @@ import (
 type Gauge struct {
 	// Name is what people call it: "gpu".
 	Name string
-	// Read takes one reading, and returns when ctx ends.
+	// Read takes one reading, and returns when ctx ends. Should it not return,
+	// the gauge goes dark all the same.
 	Read func(ctx context.Context) error
-	// Every is the time between readings, Deadline how long one may take.
+	// Every is the time between readings, Deadline how long one may take; one
+	// that has not returned a quarter of that later is taken for lost.
 	Every, Deadline time.Duration
 }
 
@@ -51,12 +54,14 @@ func NewBoard(ctx context.Context, gauges []Gauge, changed func(Reading)) *Board
 	b := &Board{changed: changed, stop: stop, readings: map[string]*Reading{}}
 	for _, g := range gauges {
 		b.readings[g.Name] = &Reading{Name: g.Name, Since: time.Now()}
+	}
+	for _, g := range gauges {
 		b.all.Go(func() { b.watch(ctx, g) })
 	}
 	return b
 }
 
-// Close ends the readings and waits for those under way.
+// Close ends the readings. Those under way are waited for as long as they may take.
 func (b *Board) Close() {
 	b.stop()
 	b.all.Wait()
@@ -84,8 +89,9 @@ func (b *Board) Dark(name string) bool {
 func (b *Board) watch(ctx context.Context, g Gauge) {
 	tick := time.NewTicker(g.Every)
 	defer tick.Stop()
+	var lost <-chan error
 	for {
-		b.read(ctx, g)
+		lost = b.read(ctx, g, lost)
 		select {
 		case <-ctx.Done():
 			return
@@ -94,19 +100,55 @@ func (b *Board) watch(ctx context.Context, g Gauge) {
 	}
 }
 
-func (b *Board) read(ctx context.Context, g Gauge) {
-	limited, cancel := context.WithTimeout(ctx, g.Deadline)
-	began := time.Now()
-	err := g.Read(limited)
-	took := time.Since(began)
-	cancel()
-	if ctx.Err() != nil {
-		return
+// ErrLost means that a reading does not return.
+var ErrLost = errors.New("the meter does not return")
+
+// read takes one reading. It returns that when it does not return in time: no
+// other is begun before it has.
+func (b *Board) read(ctx context.Context, g Gauge, lost <-chan error) <-chan error {
+	if lost != nil {
+		select {
+		case <-lost: // what it brings is old
+		default:
+			b.note(g, ErrLost, 0)
+			return lost
+		}
 	}
+	limited, cancel := context.WithTimeout(ctx, g.Deadline)
+	began, read := time.Now(), make(chan error, 1)
+	go func() {
+		defer cancel()
+		read <- g.Read(limited)
+	}()
+	patience := time.NewTimer(g.Deadline + g.Deadline/4)
+	defer patience.Stop()
+	select {
+	case err := <-read:
+		if ctx.Err() == nil {
+			b.note(g, err, time.Since(began))
+		}
+		return nil
+	case <-patience.C:
+		b.note(g, ErrLost, time.Since(began))
+		return read
+	case <-ctx.Done():
+	}
+	select {
+	case <-read:
+	case <-patience.C:
+	}
+	return nil
+}
+
+// note keeps how a reading went, and tells when that is a change.
+func (b *Board) note(g Gauge, err error, took time.Duration) {
 	b.mu.Lock()
 	r := b.readings[g.Name]
 	was := r.Dark
-	r.Reads, r.Took, r.Slowest = r.Reads+1, took, max(r.Slowest, took)
+	r.Reads, r.Slowest = r.Reads+1, max(r.Slowest, took)
+	if took > 0 {
+		r.Took = took
+	}
 	r.Dark, r.Error = err != nil, ""
 	if err != nil {
 		r.Failures, r.Error = r.Failures+1, err.Error()

@@ -28,7 +28,7 @@ type gpus struct {
 	mu      sync.Mutex // covers what follows
 	board   *meter.Board
 	reading meter.GPUs
-	known   bool // reading is the newest, and not of before a failure
+	known   bool // reading is the newest that returned, and not of before a failure
 	pages   gpuPages
 }
 
@@ -64,7 +64,9 @@ func (g *gpus) read(ctx context.Context) error {
 func (g *gpus) newest() (meter.GPUs, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.reading, g.known
+	// A reading that does not return leaves the one before.
+	lost := g.board != nil && g.board.Dark(media.GPUMeterName)
+	return g.reading, g.known && !lost
 }
 
 func (g *gpus) readings() []meter.Reading {

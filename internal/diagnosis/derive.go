@@ -15,9 +15,11 @@ const (
 	noInputFor = 3 * time.Second
 	// raceWithin is how soon after a client's leave its return meets the pause.
 	raceWithin = 300 * time.Millisecond
-	// pinPatience is how long after a PIN was asked for a log must go on for it to
-	// count as not entered: a copy of a live log may end in between.
-	pinPatience = 3 * time.Second
+	// pinPatience is how long a PIN may take to be typed, unless the client gives
+	// up before: a copy of a live log may end in between.
+	pinPatience = time.Minute
+	// pairingBegins is how soon after its first request a client asks for a PIN.
+	pairingBegins = 3 * time.Second
 	// pairingAsks is how many requests of a stranger are more than a pairing's own.
 	pairingAsks = 3
 	// floodOf is how many lines of a kind make a flood of what is normal in ones.
@@ -124,7 +126,7 @@ func outside(f *Finding, l *Log, i int) bool {
 		return !f.Derived
 	case "client-unpaired", "pair-order":
 		// The first step of every pairing is such a request.
-		mayPair := f.Fault == "client-unpaired" && f.Count < pairingAsks && i == len(l.Lives)-1 && l.To.Sub(f.At) < pinPatience
+		mayPair := f.Fault == "client-unpaired" && f.Count < pairingAsks && i == len(l.Lives)-1 && l.To.Sub(f.At) < pairingBegins
 		return life.paired || life.pairing != nil || life.served() || mayPair
 	case "wolf-stopped":
 		return true // nobody was streaming
@@ -191,7 +193,9 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 	case s.End == EndOpen && last && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
 		// Without trouble it may as well have been copied while a session ran.
 		c.derived(&s.Findings, "wolf-killed", l.To, s.place(evidence.StageControl), "the log ends in the middle of this session, right after trouble")
-	case s.removed && last && life.has("pulse-none"):
+	case !s.removed.IsZero() && last && life.has("pulse-none") && l.To.Sub(s.removed) < lastWords:
+		// The removal asks a server that is not there, and a process that lives on
+		// says at once that it is done.
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
 	case s.End == EndLeft && last && !s.cameBack && !s.Resumed && !l.resumedAfter(i):
 		c.derived(&s.Findings, "client-vanished", s.Ended, s.place(evidence.StageStop), "the client's control link ended, and it neither quit nor came back")
@@ -297,7 +301,7 @@ func (l *Log) streaming() int {
 func (c *Catalogue) deriveLife(l *Log, i int) {
 	life := &l.Lives[i]
 	c.deriveCrash(l, i)
-	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") && (i < len(l.Lives)-1 || l.To.Sub(p.At) >= pinPatience) {
+	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") && (i < len(l.Lives)-1 || life.gaveUp || l.To.Sub(p.At) >= pinPatience) {
 		c.derived(&life.Findings, "pair-no-pin", p.At, p.Place, "a PIN was asked for, and no pairing followed")
 	}
 	if p := life.unknownCancel; p != nil && life.has("resume-unregistered") {
@@ -315,7 +319,7 @@ func (c *Catalogue) deriveLife(l *Log, i int) {
 		}
 	}
 	if taken >= 3 {
-		c.derived(&life.Findings, "ports-held-by-orphan", first.At, first.Place, "several of the ports were taken at the start: as a rule by an app that a run before has left behind")
+		c.derived(&life.Findings, "ports-held-by-orphan", first.At, first.Place, "several of the ports were taken at the start: by an app that a run before has left behind, or by a second host")
 	}
 }
 

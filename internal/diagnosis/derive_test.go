@@ -38,16 +38,21 @@ const (
 		0 INFO Gstreamer version: 1.26.7-0
 		0.2 INFO HTTPS server listening on port: 47984
 		0.3 INFO Starting mDNS service`
-	logLaunched = logStarted + `
+	logLaunched = logStarted + logAsked
+	logAsked    = `
 		60 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/launch
 		60.001 DEBUG Host app state folder: /etc/wolf/4242424242424242/Game, creating paths
 		60.002 DEBUG [STREAM_SESSION] Create wayland compositor`
-	logDisplayed = logLaunched + `
+	logDisplayed = logLaunched + logReady
+	logReady     = `
 		60.1 INFO Wayland display ready, listening on: wayland-1
 		60.2 DEBUG [STREAM_SESSION] Start runner`
-	logContained = logDisplayed + `
+	logContained = logDisplayed + logApp
+	logApp       = `
 		60.3 INFO [DOCKER] Starting container: /Game_4242424242424242`
-	logStreaming = logContained + `
+	logStreaming = logContained + logStream
+	logSession   = logAsked + logReady + logApp + logStream
+	logStream    = `
 		60.5 DEBUG [RTSP] received command OPTIONS
 		60.6 DEBUG [RTSP] received command PLAY
 		60.7 DEBUG [ENET] connected client: 10.0.0.7:5511
@@ -81,6 +86,10 @@ const (
 		120 DEBUG [ENET] disconnected client: 10.0.0.7:5511
 		120.1 DEBUG [GSTREAMER] Pausing pipeline: 4242424242424242`
 )
+
+// silent ends at the end of a session on a host without a sound server.
+const silent = logStarted + "\n1 WARN Failed to connect to any PulseAudio server, audio will not be available!" + logSession + logQuit +
+	"\n300.2 DEBUG [STREAM_SESSION] Remove virtual audio sink"
 
 // deriveCases are logs by what is to be found in them: the root of a fault, or
 // "ok", or "note" and what is noted of one with nothing grave.
@@ -138,6 +147,11 @@ var deriveCases = []struct{ name, root, log string }{
 	{"wrong app", "app-unknown", logStarted + "\n60 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/launch\n60.1 WARN [HTTP] Requested wrong app_id: not found"},
 	{"full lobby", "lobby-full", logStarted + "\n60 WARN Lobby 1f1b43a8 is full\n60 ERROR Failed to join lobby: full"},
 	{"PIN not typed", "pair-no-pin", logStarted + "\n60 INFO Insert pin at http://10.0.0.1/pin/#1" + logPoll},
+	{"PIN is being typed", "ok", logStarted + "\n60 INFO Insert pin at http://10.0.0.1/pin/#1\n90 DEBUG 10.0.0.7 [GET] HTTP://10.0.0.1/serverinfo"},
+	{"client gave up", "pair-no-pin", logStarted + "\n60 INFO Insert pin at http://10.0.0.1/pin/#1\n65 INFO Unpairing: 0123456789ABCDEF@10.0.0.7"},
+	{"PIN at the second try", "ok", logStarted + "\n60 INFO Insert pin at http://10.0.0.1/pin/#1\n65 INFO Unpairing: 0123456789ABCDEF@10.0.0.7\n70 INFO Insert pin at http://10.0.0.1/pin/#2\n75 INFO Succesfully paired 10.0.0.7" + logPoll},
+	{"crash at the removal of a sink", "pulse-none", silent},
+	{"no crash at the removal of a sink", "ok", silent + "\n310 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/serverinfo"},
 	{"gone", "client-vanished", logStreaming + "\n120 DEBUG [ENET] disconnected client: 10.0.0.7:5511\n120.1 DEBUG [GSTREAMER] Pausing pipeline: 4242424242424242"},
 	{"app ends at once", "container-fast-exit", logContained + "\n61 INFO Stopped container: /Game_4242424242424242"},
 	{"ports are taken", "ports-held-by-orphan", "0 INFO Gstreamer version: 1.26.7-0" + `
@@ -160,8 +174,8 @@ var deriveCases = []struct{ name, root, log string }{
 	{"two behind one address, and nothing wrong", "ok", logStreaming + strings.ReplaceAll(second, "IP", "10.0.0.7") + "\n90 DEBUG [GSTREAMER] Stopping pipeline: 4242424242424242\n91 DEBUG [GSTREAMER] Stopping pipeline: 7777777777777777"},
 	{"one after the other", "evp-decrypt", logStreaming + "\n70 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel\n70.1 INFO Stopped container: /Game_4242424242424242" + strings.ReplaceAll(second, "IP", "10.0.0.7") + flood},
 	{"one client came back", "evp-decrypt", logStreaming + strings.ReplaceAll(strings.ReplaceAll(second, "IP", "10.0.0.7"), "7777777777777777", "4242424242424242") + flood},
-	{"quit was not served", "note cancel-not-served", logStreaming + left + strings.ReplaceAll(logStreaming[len(logStarted):], "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
-	{"quit was served", "ok", logStreaming + left + "\n130 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel" + strings.ReplaceAll(logStreaming[len(logStarted):], "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
+	{"quit was not served", "note cancel-not-served", logStreaming + left + strings.ReplaceAll(logSession, "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
+	{"quit was served", "ok", logStreaming + left + "\n130 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel" + strings.ReplaceAll(logSession, "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
 }
 
 // TestDerived: what follows from what is there and what is not, and from lines

@@ -128,7 +128,7 @@ type Session struct {
 	padFailed  time.Time      // when a game controller could not be made
 	leftBefore time.Time      // when a client left whose session the log does not show
 	fed        bool           // its video comes from the process, not from a display's own element
-	removed    bool           // the last that is known of it is that its sink was removed
+	removed    time.Time      // when its sink was removed, where that is the last that is known of it
 	judged     *judgement     // before the end of the log, see fold.go
 }
 
@@ -146,6 +146,7 @@ type Life struct {
 	pairing, unknownCancel *Finding  // the newest PIN that was asked for and not entered; a /cancel without a session
 	signal                 *Finding  // when the process was asked to stop
 	paired                 bool      // a client paired
+	gaveUp                 bool      // the client that asked for a PIN withdrew
 	announced              time.Time // when it began to announce itself in the network
 	faults                 map[string]int
 	debug                  bool         // it shows lines of level DEBUG

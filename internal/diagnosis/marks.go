@@ -30,6 +30,7 @@ const (
 	signalled
 	padFailed // a game controller of the client could not be made
 	mdnsBegan
+	pairGivenUp
 	frameFed // the video source is fed by the process itself, not by a display
 	lobbyEnded
 	appOutput    // of an app that has ended, from here on
@@ -88,6 +89,7 @@ var marks = []mark{
 	{"Unable to find enet client", nil, clientUnknown, ""},
 	{" joypad: ", regexp.MustCompile(`Failed to create .{1,30} joypad: `), padFailed, ""},
 	{"Received interrupt signal ", regexp.MustCompile(`Received interrupt signal (\d+)`), signalled, ""},
+	{"Unpairing: ", nil, pairGivenUp, ""},
 	{"Starting mDNS service", nil, mdnsBegan, ""},
 	{"wolf_wayland_source", regexp.MustCompile(`Setting up wolf_wayland_source|producer: appsrc `), frameFed, ""},
 }

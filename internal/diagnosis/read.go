@@ -391,13 +391,18 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 			s.port = detail
 		}
 	case pairBegan:
-		r.life().pairing = &Finding{At: at, Place: place}
+		r.life().pairing, r.life().gaveUp = &Finding{At: at, Place: place}, false
+	case pairGivenUp:
+		r.life().gaveUp = r.life().pairing != nil
 	case paired:
 		r.life().pairing, r.life().paired = nil, true
 		r.cleared(at)
 	case sinkRemoved, clientUnknown:
 		if s := r.live(); s != nil {
-			s.removed = m.kind == sinkRemoved
+			s.removed = time.Time{}
+			if m.kind == sinkRemoved {
+				s.removed = at
+			}
 		}
 	case padFailed:
 		if s := r.live(); s != nil {
@@ -601,6 +606,7 @@ func (r *reader) redate(base time.Time) {
 		s := &r.log.Sessions[i]
 		fix(&s.Began)
 		fix(&s.Ended)
+		fix(&s.removed)
 		findings(s.Findings)
 		for _, rec := range s.records {
 			fix(&rec.At)

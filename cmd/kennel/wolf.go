@@ -102,6 +102,7 @@ func (w *wolf) open(r *running, local *web.Local) (err error) {
 	r.log.Info("wolf's api is served", "socket", w.path)
 	w.backend = &wolfapi.Local{
 		Local: local, UIDFirst: r.config.Process.UIDFirst, Announced: r.announced, Links: wolfLinks(r.dir), Engines: engineSockets(r.config),
+		Users: r.config.Wolf.Profiles,
 	}
 	w.api = wolfapi.NewServer(w.backend, w.feed, r.log.Warn)
 	return nil

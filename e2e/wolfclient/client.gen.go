@@ -1231,7 +1231,7 @@ type ClientInterface interface {
 
 	// GetApiV1Profiles All profiles
 	//
-	// Kennel has one, with all apps.
+	// Those of the configuration; without any there is one with all apps.
 	//
 	// Corresponds with GET /api/v1/profiles (the `GetApiV1Profiles` operationId).
 	GetApiV1Profiles(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1918,7 +1918,7 @@ func (c *Client) GetApiV1PairPending(ctx context.Context, reqEditors ...RequestE
 
 // GetApiV1Profiles All profiles
 //
-// Kennel has one, with all apps.
+// Those of the configuration; without any there is one with all apps.
 //
 // Corresponds with GET /api/v1/profiles (the `GetApiV1Profiles` operationId).
 func (c *Client) GetApiV1Profiles(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3652,7 +3652,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetApiV1ProfilesWithResponse All profiles
 	//
-	// Kennel has one, with all apps.
+	// Those of the configuration; without any there is one with all apps.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5613,7 +5613,7 @@ func (c *ClientWithResponses) GetApiV1PairPendingWithResponse(ctx context.Contex
 
 // GetApiV1ProfilesWithResponse All profiles
 //
-// Kennel has one, with all apps.
+// Those of the configuration; without any there is one with all apps.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -57,6 +57,7 @@ func (c Config) check(found *problems) {
 	if g := c.Wolf.Group; len(g) > maxWord || !printable(g) || strings.ContainsAny(g, ":/ ") {
 		found.addf("wolf.group", "%q is not the name of a group; leave it out for root and the host's own user alone", clip(g))
 	}
+	c.Wolf.checkProfiles(found)
 	found.lasting("health.canary_interval", c.Health.CanaryInterval, 0, 24*time.Hour)
 	if len(c.Apps) > maxApps {
 		found.addf("apps", "has %d apps; at most %d are allowed", len(c.Apps), maxApps)
@@ -233,4 +234,36 @@ func printable(text string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// maxProfiles bounds the profiles of Wolf's API.
+const maxProfiles = 256
+
+func (w Wolf) checkProfiles(found *problems) {
+	if len(w.Profiles) > maxProfiles {
+		found.addf("wolf.profiles", "has %d profiles; at most %d are allowed", len(w.Profiles), maxProfiles)
+		return
+	}
+	seen := map[string]bool{}
+	for i, p := range w.Profiles {
+		at := fmt.Sprintf("wolf.profiles[%d]", i)
+		switch {
+		case p.ID == "" || len(p.ID) > maxTitle || !printable(p.ID):
+			found.addf(at+".id", "%q is not 1 to %d printable characters", clip(p.ID), maxTitle)
+		case seen[p.ID]:
+			found.addf(at+".id", "%q is another profile's, too; give each its own", clip(p.ID))
+		}
+		seen[p.ID] = true
+		if len(p.Name) > maxTitle || !printable(p.Name) {
+			found.addf(at+".name", "%q is not up to %d printable characters", clip(p.Name), maxTitle)
+		}
+		if len(p.Apps) > maxList {
+			found.addf(at+".apps", "has %d entries; at most %d are allowed", len(p.Apps), maxList)
+		}
+		for j, slug := range p.Apps[:min(len(p.Apps), maxList)] {
+			if !validSlug(slug) {
+				found.addf(fmt.Sprintf("%s.apps[%d]", at, j), "%q is no slug; write that of an app, as kennel apps prints it", clip(slug))
+			}
+		}
+	}
 }

@@ -184,6 +184,18 @@ type Wolf struct {
 	// Group is the group of users who may connect beside root and the host's own
 	// user; empty for nobody else.
 	Group string `toml:"group"`
+	// Profiles are what the API tells of users' sets of apps. Moonlight shows all
+	// apps in any case.
+	Profiles []WolfProfile `toml:"profiles"`
+}
+
+// WolfProfile is a set of apps that tools made for Wolf show to a user.
+type WolfProfile struct {
+	// ID is unique, Name what people see.
+	ID   string `toml:"id"`
+	Name string `toml:"name"`
+	// Apps are slugs; one that no app has shows nothing.
+	Apps []string `toml:"apps"`
 }
 
 // Words that the string-valued keys take.

@@ -57,6 +57,7 @@ func TestFullFile(t *testing.T) {
 		Process: Process{UIDFirst: 70000, UIDCount: 10, Cgroup: CgroupOff, Isolation: IsolationRequired},
 		Health:  Health{CanaryInterval: Duration(time.Hour)},
 		Docker:  Docker{Socket: "/run/podman/podman.sock"},
+		Wolf:    Wolf{Profiles: []WolfProfile{{ID: "user", Name: "Anna", Apps: []string{"term", "demo"}}}},
 		Apps: []App{
 			{Title: "Demo", ID: DerivedID("demo"), Slug: "demo", Runner: Runner{Type: RunnerDemo}},
 			{

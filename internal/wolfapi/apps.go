@@ -145,18 +145,42 @@ func (a *api) removeApp(ctx context.Context, request AppDelete) (Success, error)
 	return Success{Success: err == nil}, err
 }
 
-// profileID is that of the one profile.
+// profileID is that of the one profile of a host that has none of its own.
 const profileID = "kennel"
 
+// profiles are those of the configuration. Moonlight's own list, which has all
+// apps, is left out, as Wolf does.
 func (a *api) profiles(ctx context.Context) (ProfileList, error) {
-	apps, err := a.offered(ctx)
-	return ProfileList{Success: true, Profiles: []Profile{{Name: "Kennel", ID: profileID, Apps: apps}}}, err
+	entries, err := a.backend.Apps(ctx)
+	if err != nil {
+		return ProfileList{}, err
+	}
+	apps := map[string]App{}
+	everything := Profile{Name: "Kennel", ID: profileID, Apps: []App{}}
+	for _, e := range entries {
+		apps[e.Slug] = appOf(e.App)
+		everything.Apps = append(everything.Apps, apps[e.Slug])
+	}
+	list := ProfileList{Success: true}
+	for _, p := range a.backend.Profiles() {
+		one := Profile{Name: p.Name, ID: Key(p.ID), Apps: []App{}}
+		for _, slug := range p.Apps {
+			if app, ok := apps[slug]; ok {
+				one.Apps = append(one.Apps, app)
+			}
+		}
+		list.Profiles = append(list.Profiles, one)
+	}
+	if list.Profiles == nil {
+		list.Profiles = []Profile{everything}
+	}
+	return list, nil
 }
 
 func (a *api) addProfile(context.Context, Profile) (Success, error) {
-	return Success{}, unsupported("Kennel has no profiles: every paired client sees all apps. Add the apps by apps/add")
+	return Success{}, unsupported("Kennel's profiles are those of its configuration: write one as [[wolf.profiles]], or add the apps by apps/add, where every client sees them")
 }
 
 func (a *api) removeProfile(context.Context, ProfileRemove) (Success, error) {
-	return Success{}, unsupported("Kennel has one profile, which cannot be removed")
+	return Success{}, unsupported("Kennel's profiles are those of its configuration: remove the one of [[wolf.profiles]]")
 }

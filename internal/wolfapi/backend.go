@@ -56,6 +56,8 @@ type Backend interface {
 	UserIDs() (uid, gid int)
 	// Ports are what clients are told.
 	Ports() config.PortPlan
+	// Profiles are those of the configuration.
+	Profiles() []config.WolfProfile
 }
 
 // Local is the Backend of a running host.
@@ -69,6 +71,8 @@ type Local struct {
 	Links string
 	// Engines are the sockets where a container engine may listen.
 	Engines []string
+	// Users are the profiles of the configuration.
+	Users []config.WolfProfile
 }
 
 var _ Backend = (*Local)(nil)
@@ -146,6 +150,9 @@ func (l *Local) UserIDs() (uid, gid int) {
 
 // Ports implements Backend.
 func (l *Local) Ports() config.PortPlan { return l.Announced }
+
+// Profiles implements Backend.
+func (l *Local) Profiles() []config.WolfProfile { return l.Users }
 
 // unsupported is the error of what Kennel cannot do.
 func unsupported(format string, args ...any) error {

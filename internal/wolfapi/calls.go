@@ -82,7 +82,7 @@ func calls() []call {
 		get("apps", "All apps that Moonlight shows", "", (*api).apps, failing),
 		post("apps/add", "Add an app", "An app of the same id that was added before is replaced.", (*api).addApp),
 		post("apps/delete", "Remove an app", "Apps of the configuration file stay.", (*api).removeApp),
-		get("profiles", "All profiles", "Kennel has one, with all apps.", (*api).profiles),
+		get("profiles", "All profiles", "Those of the configuration; without any there is one with all apps.", (*api).profiles),
 		post("profiles/add", "Create a profile", "Not supported.", (*api).addProfile),
 		post("profiles/remove", "Remove a profile", "Not supported.", (*api).removeProfile),
 		get("clients", "The paired clients", "", (*api).clients),

@@ -48,6 +48,11 @@ func TestApps(t *testing.T) {
 	if w.call("profiles", "", &profiles); len(profiles.Profiles) != 1 || len(profiles.Profiles[0].Apps) != 3 {
 		t.Errorf("profiles = %+v", profiles)
 	}
+	d.users = []config.WolfProfile{{ID: "user", Name: "Anna", Apps: []string{"wolf-ff", "gone"}}, {ID: "none"}}
+	w.call("profiles", "", &profiles)
+	if diff := cmp.Diff([]Profile{{Name: "Anna", ID: "user", Apps: []App{list.Apps[1]}}, {ID: "none", Apps: []App{}}}, profiles.Profiles); diff != "" {
+		t.Error(diff)
+	}
 	w.ok("apps/delete", `{"id":"ff"}`)
 	w.ok("apps/delete", `{"id":"ff"}`) // as Wolf, which does not look
 	w.ok("apps/delete", `{"id":"42"}`)
@@ -160,8 +165,8 @@ func TestWhatIsNotThere(t *testing.T) {
 	d := newDesk(t)
 	d.streams = []Stream{streaming()}
 	w := serve(t, d)
-	w.no("profiles/add", `{"name":"x","id":"1","icon_png_path":"","apps":[]}`, 500, "no profiles")
-	w.no("profiles/remove", `{"id":"1"}`, 500, "one profile")
+	w.no("profiles/add", `{"name":"x","id":"1","icon_png_path":"","apps":[]}`, 500, "[[wolf.profiles]]")
+	w.no("profiles/remove", `{"id":"1"}`, 500, "[[wolf.profiles]]")
 	w.no("sessions/start", `{"session_id":"1"}`, 500, "by RTSP alone")
 	for _, path := range []string{"create", "join", "leave", "pause", "resume", "stop"} {
 		w.no("lobbies/"+path, `{}`, 500, "no lobbies")

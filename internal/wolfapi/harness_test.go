@@ -35,6 +35,7 @@ type desk struct {
 	orders   []host.Order
 	paused   []string
 	ran      []string
+	users    []config.WolfProfile
 	inputs   []string
 	pull     func(tell func(engine.Progress)) error
 }
@@ -181,6 +182,8 @@ func (d *desk) Art(app int32) (host.Art, error) { return d.catalogue.Art(app) }
 func (d *desk) UserIDs() (uid, gid int) { return 61000, 61000 }
 
 func (d *desk) Ports() config.PortPlan { return config.PortPlan{Video: 48100, Audio: 48200} }
+
+func (d *desk) Profiles() []config.WolfProfile { return d.users }
 
 // streaming is a session of anna's.
 func streaming() Stream {

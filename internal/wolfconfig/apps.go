@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/kennel-stream/kennel/internal/config"
@@ -189,4 +190,28 @@ func (r *reader) anotherTitle(a App, taken func(string) *App) string {
 	}
 	r.note(a.path+".title", "another app has this title: it is offered as %.80q", title)
 	return title
+}
+
+// maxProfiles bounds the profiles that Wolf's API tells.
+const maxProfiles = 256
+
+// profilesOf are the profiles that have apps, in the order of these. One whose id
+// cannot be told is left to its apps' titles.
+func profilesOf(apps []App) (all []config.WolfProfile) {
+	for _, a := range apps {
+		if a.Profile == "" {
+			continue
+		}
+		at := slices.IndexFunc(all, func(p config.WolfProfile) bool { return p.ID == a.Profile })
+		if at < 0 {
+			one := config.Default()
+			one.Wolf.Profiles = []config.WolfProfile{{ID: a.Profile, Name: a.profileName}}
+			if len(all) == maxProfiles || one.Validate() != nil {
+				continue
+			}
+			at, all = len(all), append(all, one.Wolf.Profiles[0])
+		}
+		all[at].Apps = append(all[at].Apps, a.Slug)
+	}
+	return all
 }

@@ -39,6 +39,8 @@ type File struct {
 	Clients []Client
 	// Apps are the apps that Kennel can run, those for Moonlight's own list first.
 	Apps []App
+	// Profiles are those beside Moonlight's own list, with the slugs of their apps.
+	Profiles []config.WolfProfile
 	// Encoders is the order of H.264 encoders in Kennel's names; empty where the
 	// file has none.
 	Encoders []string

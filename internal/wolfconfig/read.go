@@ -32,6 +32,7 @@ func Parse(name string, data []byte) (*File, error) {
 	f.Clients = r.clients(document)
 	f.Encoders = r.encoders(document)
 	f.Apps = r.apps(document)
+	f.Profiles = profilesOf(f.Apps)
 	f.Notes = gather(r.notes)
 	return f, nil
 }

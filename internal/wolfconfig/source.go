@@ -171,6 +171,7 @@ func (s *Source) configure(f *File, env *environment, o Options) {
 		c.Hostname = f.Hostname
 	}
 	env.apply(&c, o.Socket)
+	c.Wolf.Profiles = f.Profiles
 	if f.Encoders != nil {
 		c.Video.Encoders = f.Encoders
 	}

@@ -90,6 +90,9 @@ func TestRead(t *testing.T) {
 	if want := (config.PortPlan{HTTP: 50989, HTTPS: 47984, RTSP: 48010, Video: 48100, Control: 47999, Audio: 48200}); c.Ports.Plan() != want {
 		t.Errorf("ports: %+v", c.Ports.Plan())
 	}
+	if want := []config.WolfProfile{{ID: "user", Name: "User", Apps: []string{"firefox"}}}; !cmp.Equal(c.Wolf.Profiles, want) {
+		t.Errorf("profiles: %+v", c.Wolf.Profiles)
+	}
 	steam, firefox := c.Apps[0], c.Apps[1]
 	if steam.IconPNGPath != filepath.Join(dir, "icons", "steam.png") || steam.Runner.State != "/data/links/{client}/Steam" || steam.Runner.User != "root" ||
 		steam.Runner.GPUs != "auto" || len(steam.Runner.Devices) > 0 || !steam.Runner.NewPrivileges ||

@@ -38,7 +38,8 @@ type writtenDocker struct {
 }
 
 type writtenWolf struct {
-	Socket string `toml:"socket,omitempty"`
+	Socket   string               `toml:"socket,omitempty"`
+	Profiles []config.WolfProfile `toml:"profiles,omitempty"`
 }
 
 type writtenApp struct {
@@ -69,7 +70,7 @@ func (s *Source) TOML() ([]byte, error) {
 	c := s.Config
 	w := written{
 		Version: c.Version, Hostname: c.Hostname, Ports: c.Ports, Announce: writtenAnnounce{c.Announce.Address},
-		Video: writtenVideo{c.Video.Encoders}, Docker: writtenDocker{c.Docker.Socket}, Wolf: writtenWolf{c.Wolf.Socket},
+		Video: writtenVideo{c.Video.Encoders}, Docker: writtenDocker{c.Docker.Socket}, Wolf: writtenWolf{c.Wolf.Socket, c.Wolf.Profiles},
 	}
 	if c.Log.Level != config.LevelInfo {
 		w.Log.Level = c.Log.Level

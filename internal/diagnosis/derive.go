@@ -47,6 +47,9 @@ func (c *Catalogue) settle(l *Log) {
 		s.Findings = kept
 	}
 	for i := range l.Sessions {
+		if l.Sessions[i].own {
+			continue // what Wolf leaves unsaid
+		}
 		c.deriveEnd(l, i)
 		c.deriveResume(l, i)
 		c.deriveRace(l, i)
@@ -290,7 +293,7 @@ func (l *Log) streaming() int {
 		return -1
 	}
 	for _, i := range slices.Backward(l.Lives[n].Sessions) {
-		if s := &l.Sessions[i]; s.End == EndOpen && s.done(evidence.StageControl) && s.done(evidence.StageStreaming) && l.To.Sub(s.record(evidence.StageControl).At) > firstPictures {
+		if s := &l.Sessions[i]; s.End == EndOpen && !s.own && s.done(evidence.StageControl) && s.done(evidence.StageStreaming) && l.To.Sub(s.record(evidence.StageControl).At) > firstPictures {
 			return i
 		}
 	}

@@ -120,6 +120,7 @@ type Session struct {
 
 	records    map[evidence.Stage]*StageRecord
 	faults     map[string]int // index in Findings
+	own        bool           // it is Kennel's, which tells of each end itself
 	client     string         // Wolf's number of its client
 	address    string         // its client's
 	cameBack   bool           // its client left, and asked for something later

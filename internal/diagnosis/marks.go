@@ -34,6 +34,7 @@ const (
 	frameFed // the video source is fed by the process itself, not by a display
 	lobbyEnded
 	appOutput    // of an app that has ended, from here on
+	ownEvent     // of a session of Kennel's, see own.go
 	clientNumber // Wolf's number of a session's client
 )
 
@@ -49,6 +50,8 @@ type mark struct {
 // releases of Wolf.
 var marks = []mark{
 	{"Gstreamer version: ", nil, processStart, ""},
+	{" is up as \"", regexp.MustCompile(`^kennel \S+ is up as "`), processStart, ""},
+	{" session=", nil, ownEvent, ""},
 	{"HTTPS server listening on port", nil, processReady, ""},
 	{"Insert pin at http", nil, pairBegan, ""},
 	{"Succesfully paired ", nil, paired, ""},

@@ -193,6 +193,9 @@ func (r *reader) take(rec *record) {
 		}
 		r.before, r.log.To = r.log.To, rec.at
 		r.log.Dated = r.log.Dated || rec.at.Year() > 1
+		if life := r.life(); life.Whole && life.Started.IsZero() {
+			life.Started = rec.at // its first line tells no time
+		}
 	}
 	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
 		r.log.Debug, r.life().debug = true, true
@@ -201,6 +204,11 @@ func (r *reader) take(rec *record) {
 	marked := false
 	for _, i := range rec.signs {
 		if m := r.signs[i].mark; m != nil {
+			if m.kind == ownEvent {
+				marked = l.Shape == wolflog.Kennel
+				r.own(rec)
+				continue
+			}
 			if detail, ok := m.fits(l.Message); ok {
 				marked = true
 				r.session = r.sessionOf(rec, m, detail)
@@ -222,7 +230,7 @@ func (r *reader) take(rec *record) {
 	seen := map[int]bool{}
 	for _, i := range rec.signs {
 		s := r.signs[i]
-		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && !s.sign.fits(rec.text) {
+		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && (l.Shape == wolflog.Kennel || !s.sign.fits(rec.text)) {
 			continue
 		}
 		seen[s.fault] = true

@@ -1,0 +1,78 @@
+package diagnosis
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/wolflog"
+)
+
+// ownLine is a line of Kennel's own about a session: what happened to which
+// stage, where it is an event.
+var ownLine = regexp.MustCompile(`^msg=(?:"(?:(\w+) (began|done|failed|exited|ended|note)|(?:[^"\\]|\\.)*)"|\S+) session=(?:""|(\w[\w.:-]{0,63}))(?: stage=(\w+))?(?:\s|$)`)
+
+// ownAttribute are the attributes that say how a stage went.
+var ownAttribute = regexp.MustCompile(` (fault|end|socket|app|encoder)=("(?:[^"\\]|\\.)*"|\S+)`)
+
+// own follows a session by Kennel's events. Each names its session, so that the
+// sessions of one time are told apart, and all stages are visible at level INFO.
+func (r *reader) own(rec *record) {
+	m := ownLine.FindStringSubmatch(rec.line.Message)
+	if rec.line.Shape != wolflog.Kennel || m == nil {
+		return
+	}
+	kind, id, stage := evidence.Kind(m[2]), m[3], evidence.Stage(m[4])
+	r.session = -1 // what names none is of the host itself
+	if id == "" {
+		return
+	}
+	r.log.Debug, r.life().debug = true, true
+	key := "kennel " + id
+	if i, ok := r.route.keys[key]; ok {
+		r.session = i
+	} else if !slices.Contains(evidence.Stages(), stage) || kind == evidence.Ended {
+		return // of one that the log does not show
+	} else {
+		r.begin(rec.at, false)
+		r.live().own = true
+		r.learn(key)
+	}
+	r.event(stage, kind, rec)
+}
+
+// event books what happened to a stage.
+func (r *reader) event(stage evidence.Stage, kind evidence.Kind, rec *record) {
+	s, attributes := r.live(), map[string]string{}
+	for _, a := range ownAttribute.FindAllStringSubmatch(rec.line.Message, -1) {
+		attributes[a[1]] = strings.Trim(a[2], `"`)
+	}
+	if e := attributes["encoder"]; e != "" && encoderName.MatchString(e) {
+		s.Encoder = e
+	}
+	switch kind {
+	case evidence.Began:
+		r.stage(stage, Began, attributes["app"], rec.at, rec.place)
+	case evidence.Done:
+		r.stage(stage, Done, attributes["socket"], rec.at, rec.place)
+	case evidence.Failed:
+		s.records[stage] = &StageRecord{Stage: stage, State: Failed, At: rec.at, Detail: wolflog.Redact(attributes["fault"]), Place: rec.place}
+	case evidence.Ended:
+		s.End, s.Ended, s.lastEnd, r.route.ended = ownEnd(evidence.End(attributes["end"])), rec.at, rec.at, r.session
+		r.stage(evidence.StageStop, Done, attributes["end"], rec.at, rec.place)
+	}
+}
+
+// ownEnd is what Kennel's word for an end means here.
+func ownEnd(end evidence.End) string {
+	switch end {
+	case evidence.EndClientGone, evidence.EndNeverConnected, evidence.EndIdle:
+		return EndLeft
+	case evidence.EndAppExited, evidence.EndAppCrashed, evidence.EndDisplayDied, evidence.EndEncoderDied, evidence.EndLaunchFailed:
+		return EndApp
+	case evidence.EndShutdown, evidence.EndServeDied:
+		return EndRestart
+	}
+	return EndQuit
+}

@@ -122,7 +122,9 @@ func (c *controlLink) input(payload []byte) {
 	}
 }
 
-// Disconnected pauses the session: its app lives on for the client's return.
+// Disconnected pauses the session: its app lives on for the client's return. A
+// client that crashed may have returned by another link before the old one is
+// found dead.
 func (c *controlLink) Disconnected(p *enet.Peer, reason enet.Reason) {
 	l := c.link
 	l.mu.Lock()
@@ -131,12 +133,15 @@ func (c *controlLink) Disconnected(p *enet.Peer, reason enet.Reason) {
 	if !current {
 		return
 	}
+	if !c.host.links.drop(l) {
+		l.session.Trace().Note(evidence.StageControl, "disconnected", reason.String())
+		return
+	}
 	if reason == enet.ReasonTimeout {
 		l.session.Trace().Failed(evidence.StageControl, evidence.FaultControlLost, "reason", reason.String())
 	} else {
 		l.session.Trace().Note(evidence.StageControl, "disconnected", reason.String())
 	}
-	c.host.links.drop(l)
 	// Pausing waits for the encoder's end, which this goroutine must not.
 	go l.session.Pause()
 }

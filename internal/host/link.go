@@ -141,15 +141,18 @@ func (ls *links) put(l *link) {
 	}
 }
 
-// drop removes a link, unless it has been replaced already.
-func (ls *links) drop(l *link) {
+// drop removes a link. It reports false for one that has been replaced or
+// dropped already.
+func (ls *links) drop(l *link) bool {
 	ls.mu.Lock()
-	if ls.bySession[l.session.ID()] == l {
+	present := ls.bySession[l.session.ID()] == l
+	if present {
 		delete(ls.bySession, l.session.ID())
 	}
 	delete(ls.byPing, l.ping)
 	ls.mu.Unlock()
 	l.close()
+	return present
 }
 
 // find returns the first link for which match is true.

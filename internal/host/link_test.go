@@ -44,11 +44,15 @@ func TestANewLinkClosesTheOldOne(t *testing.T) {
 	if !a.isGone() || b.isGone() || ls.pinged([]byte(a.ping)) != nil || ls.pinged([]byte(b.ping)) != b {
 		t.Error("the old link still counts")
 	}
-	ls.drop(a)
+	if ls.drop(a) {
+		t.Error("a link that was replaced was dropped")
+	}
 	if len(ls.all()) != 1 {
 		t.Error("dropping the old link dropped the new one")
 	}
-	ls.drop(b)
+	if !ls.drop(b) || ls.drop(b) {
+		t.Error("a link was not dropped once")
+	}
 	if len(ls.all()) != 0 || !b.isGone() || ls.pinged([]byte(b.ping)) != nil {
 		t.Error("a dropped link is still there")
 	}

@@ -130,6 +130,9 @@ var deriveCases = []struct{ name, root, log string }{
 		!2026-03-03T10:02:00.300000Z ERROR waylanddisplaycore::comp: Rendering failed. err=SwapBuffers`, floodOf) + logQuit},
 	{"drawing failed once", "ok", logStreaming + `
 		!2026-03-03T10:02:00.300000Z ERROR waylanddisplaycore::comp: Rendering failed. err=SwapBuffers` + logQuit},
+	{"EGL has no memory", "egl-bad-alloc", logLaunched + `
+		!2026-03-03T10:01:00.010000Z ERROR smithay::backend::egl::ffi: [EGL] 0x3003 (BAD_ALLOC) eglQueryDevicesEXT
+		!2026-03-03T10:01:00.020000Z ERROR smithay::backend::egl::ffi: [EGL] 0x3001 (NOT_INITIALIZED) eglInitialize` + logPoll},
 	{"cached context", "cuda-ctx-dead", logLaunched + "\n60.07 WARN Cached CUDA context appears to be invalid (push failed)\n60.08 ERROR Failed to create CUDA context for device: /dev/dri/renderD128"},
 	{"no context", "cuda-not-permitted", logLaunched + "\n60.08 ERROR Failed to create CUDA context for device: /dev/dri/renderD128"},
 	{"app crashes", "app-exited", logStreaming + "\n120 WARN Process exited with code: 139"},

@@ -1,6 +1,7 @@
 package vitals
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,5 +192,19 @@ func TestAHealthyHostIsOK(t *testing.T) {
 	}
 	if r.Verdict != VerdictOK {
 		t.Error(r.Verdict)
+	}
+}
+
+// TestWhatWolfBrings is of no matter here while its container is well, and is
+// said where it is not.
+func TestWhatWolfBrings(t *testing.T) {
+	lacking := []probe{{"x", shortly, func(context.Context, *Machine) []Finding {
+		return []Finding{finding("render nodes", Fault, "not for this user").cured("join the group").unless("wolf")}
+	}}}
+	for state, want := range map[State]State{OK: OK, Fault: Fault} {
+		all := append(slices.Clone(lacking), probe{"wolf", shortly, func(context.Context, *Machine) []Finding { return []Finding{finding("wolf", state, "it is")} }})
+		if got := states(look(t.Context(), planted(t, nil), all).Findings)["render nodes"]; got != want {
+			t.Errorf("Wolf is %s, and the lack is %s", state, got)
+		}
 	}
 }

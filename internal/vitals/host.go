@@ -192,7 +192,7 @@ func lookInput(_ context.Context, m *Machine) []Finding {
 		case errors.Is(err, fs.ErrNotExist):
 			all = append(all, finding(device.name, Warning, "%s is not there: %s", path, device.lacks).cured("modprobe %s; in a container: --device /dev/%s", device.name, device.name))
 		default:
-			all = append(all, finding(device.name, Warning, "%s may not be opened: %v: %s", path, err, device.lacks).cured("install Wolf's udev rules, or add the user to the group input"))
+			all = append(all, finding(device.name, Warning, "%s may not be opened by this user: %v: %s", path, err, device.lacks).cured("install Wolf's udev rules, or add the user to the group input").unless("wolf"))
 		}
 	}
 	return all

@@ -180,7 +180,8 @@ func (r *Report) settle() {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.without != "" && slices.ContainsFunc(r.Findings, func(o Finding) bool { return o.Name == f.without && o.State == OK }) {
-			f.State = OK
+			f.State, f.Cure = OK, ""
+			f.Found += ": of no matter while Wolf's container is well"
 		}
 	}
 	switch {

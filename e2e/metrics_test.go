@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -55,7 +56,14 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("no %s in\n%s", line, text)
 		}
 	}
-	if strings.Contains(text, "gpu_memory_used") && !strings.Contains(text, "kennel_meter_dark") {
+	for _, meter := range []string{"files", "processes", "cgroups"} {
+		for _, name := range []string{"reads_total", "failures_total", "seconds", "dark"} {
+			if want := fmt.Sprintf("kennel_meter_%s{meter=%q} ", name, meter); !strings.Contains(text, want) {
+				t.Errorf("the metrics lack %q", want)
+			}
+		}
+	}
+	if strings.Contains(text, "gpu_memory_used") && !strings.Contains(text, `kennel_meter_dark{meter="gpu"}`) {
 		t.Error("memory of a GPU that no meter reads")
 	}
 	<-b.done

@@ -123,7 +123,7 @@ var catalogue = []Fault{
 	{FaultFrameTooLarge, StageStreaming, Warning, "a frame was larger than the protocol can carry and was dropped", nil, "lower the bitrate or the resolution in the client"},
 	{FaultResidue, StageStop, Critical, "something that the session took was not given back", nil, "read the session's receipt: it names the resource"},
 	{FaultTrend, StageStop, Warning, "something grows with every session, and will run out", nil, "see kennel sessions trend; restart the host when it suits, and report what grows"},
-	{FaultMeterDark, StageVideoPipeline, Warning, "a meter does not answer: what it measures is unknown, and encoders that need it are not used until it does", nil, "run nvidia-smi: when it hangs or fails too, the driver must be reset or the machine restarted"},
+	{FaultMeterDark, StageVideoPipeline, Warning, "a meter does not answer: what it measures is unknown, and encoders that need it are not used until it does", nil, "the event names the meter and the reason; for gpu run nvidia-smi: when it hangs or fails too, the driver must be reset or the machine restarted"},
 	{FaultGPUMeterMissing, StageVideoPipeline, Warning, "NVIDIA's management library is not installed: GPU memory is not measured", nil, "on a machine with an NVIDIA GPU install libnvidia-ml1"},
 	{FaultStopTimeout, StageStop, Critical, "processes of the session were still alive after they were killed", nil, "look for processes in uninterruptible sleep (state D): a driver or a network file system hangs"},
 	{FaultInternal, StageStop, Critical, "an internal error of Kennel", nil, "report it with the session's events"},

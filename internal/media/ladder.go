@@ -17,8 +17,8 @@ type Rung struct {
 	Package string `json:"package"`
 	// Format is the raw video format that the element takes.
 	Format string `json:"format"`
-	// GPU names the meter whose darkness closes the rung: GPUMeterName, or empty
-	// for one that no meter watches.
+	// GPU names the meter whose darkness closes the rung: GPUMeterName or
+	// DRMMeterName, or empty for software.
 	GPU string `json:"gpu,omitempty"`
 	// Hardware says that it needs a GPU.
 	Hardware bool `json:"hardware"`
@@ -30,16 +30,20 @@ type Rung struct {
 	Available bool `json:"-"`
 }
 
-// GPUMeterName is the gauge of NVIDIA's devices.
-const GPUMeterName = "gpu"
+// GPUMeterName is the gauge of NVIDIA's devices, DRMMeterName that of devices
+// whose drivers account the files that are open of them.
+const (
+	GPUMeterName = "gpu"
+	DRMMeterName = "drm"
+)
 
 const bad = "gstreamer1.0-plugins-bad"
 
 var (
 	encoders = []Rung{
 		{Name: "nvcodec", Codec: "h264", Element: "nvh264enc", Package: bad, Format: "NV12", GPU: GPUMeterName, Hardware: true, Device: "/dev/nvidiactl"},
-		{Name: "va", Codec: "h264", Element: "vah264enc", Package: bad, Format: "NV12", Hardware: true},
-		{Name: "qsv", Codec: "h264", Element: "qsvh264enc", Package: bad, Format: "NV12", Hardware: true},
+		{Name: "va", Codec: "h264", Element: "vah264enc", Package: bad, Format: "NV12", GPU: DRMMeterName, Hardware: true},
+		{Name: "qsv", Codec: "h264", Element: "qsvh264enc", Package: bad, Format: "NV12", GPU: DRMMeterName, Hardware: true},
 		{Name: "x264", Codec: "h264", Element: "x264enc", Package: "gstreamer1.0-plugins-ugly", Format: "I420"},
 		{Name: "openh264", Codec: "h264", Element: "openh264enc", Package: bad, Format: "I420"},
 	}

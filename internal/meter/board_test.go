@@ -127,3 +127,39 @@ func TestBoardTellsChanges(t *testing.T) {
 		t.Error("a gauge that is not there is dark")
 	}
 }
+
+// TestAsk: readings out of turn are counted and timed; they do not decide
+// whether a gauge is dark.
+func TestAsk(t *testing.T) {
+	b := NewBoard(t.Context(), []Gauge{{Name: "a", Every: time.Hour, Deadline: time.Second, Read: func(context.Context) error { return nil }}}, func(Reading) {})
+	defer b.Close()
+	if v, err := Ask(t.Context(), b, "a", func(context.Context) (int, error) { return 7, nil }); v != 7 || err != nil {
+		t.Errorf("%d, %v", v, err)
+	}
+	failed := errors.New("no")
+	if v, err := Ask(t.Context(), b, "a", func(context.Context) (int, error) { return 3, failed }); v != 3 || !errors.Is(err, failed) {
+		t.Errorf("%d, %v", v, err)
+	}
+	if _, err := Ask(t.Context(), b, "b", func(context.Context) (int, error) { return 1, nil }); err == nil {
+		t.Error("a gauge that does not exist was asked")
+	}
+	if all := b.Readings(); len(all) != 1 || all[0].Reads < 2 || all[0].Failures != 1 || all[0].Dark || all[0].Slowest <= 0 {
+		t.Errorf("readings %+v", all)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	read := make(chan struct{}, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b.Watch(ctx, Gauge{Name: "c", Every: time.Hour, Deadline: time.Second, Read: func(context.Context) error { read <- struct{}{}; return nil }})
+	}()
+	<-read
+	if !b.Watched("c") {
+		t.Error("a gauge that was added is not watched")
+	}
+	cancel()
+	<-done
+	if b.Watched("c") {
+		t.Error("a gauge that ended is watched")
+	}
+}

@@ -1,6 +1,10 @@
 package meter
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +26,13 @@ type DRMClient struct {
 	Busy Value `json:"busy"`
 }
 
+// maxFDInfo bounds what is read of one descriptor's account.
+const maxFDInfo = 64 << 10
+
 // DRMClients lists the openings of GPUs that a process holds, each once. A
-// proprietary NVIDIA driver tells nothing here.
+// process that is gone holds none; one that may not be looked into, or whose
+// driver does not answer, is an error. A proprietary NVIDIA driver tells nothing
+// here.
 func (p Proc) DRMClients(pid int) ([]DRMClient, error) {
 	dir := p.path(pid, "fdinfo")
 	entries, err := os.ReadDir(dir)
@@ -31,22 +40,37 @@ func (p Proc) DRMClients(pid int) ([]DRMClient, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("list what process %d has open of GPUs: %w", pid, err)
 	}
 	var all []DRMClient
 	seen := map[string]bool{}
 	for _, e := range entries {
-		raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			continue
+		raw, err := readStart(filepath.Join(dir, e.Name()), maxFDInfo)
+		if gone(err) {
+			continue // closed meanwhile
 		}
-		c, ok := parseFDInfo(string(raw))
-		if key := c.Device + " " + c.ID; ok && !seen[key] {
-			seen[key] = true
+		if err != nil {
+			return nil, fmt.Errorf("read what process %d has open of GPUs: %w", pid, err)
+		}
+		if c, ok := parseFDInfo(string(raw)); ok && !seen[c.key()] {
+			seen[c.key()] = true
 			all = append(all, c)
 		}
 	}
 	return all, nil
+}
+
+// key is the same for descriptors of one opening, in whatever process: a client
+// id is unique for a driver's device.
+func (c *DRMClient) key() string { return c.Driver + " " + c.Device + " " + c.ID }
+
+func readStart(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, most))
 }
 
 func parseFDInfo(text string) (c DRMClient, ok bool) {
@@ -106,19 +130,61 @@ func (r *regions) add(value string) {
 	r.sum = r.sum.Add(times(v, factor))
 }
 
-// DRM sums the GPU memory of processes as the drivers of their open files tell
-// it (drm-usage-stats of the kernel's documentation). ok is false where none of
-// them has such a file.
-func (p Proc) DRM(pids []int) (sum Value, ok bool) {
-	sum = Exactly(0)
-	for _, pid := range pids {
-		clients, err := p.DRMClients(pid)
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		for _, c := range clients {
-			ok, sum = true, sum.Add(c.Memory)
+// DRM measures GPUs whose drivers account the files that processes have open of
+// them (drm-usage-stats of the kernel's documentation): amdgpu, i915, xe.
+type DRM struct {
+	// Proc is where the processes are, Live but in tests.
+	Proc Proc
+	// Nodes are the devices that programs draw with, as "/dev/dri/renderD128".
+	Nodes []string
+}
+
+// FindDRM finds the devices of a machine; there are no nodes on one without.
+// Those of NVIDIA's own driver are left out, since NVML measures them. root is
+// "/" but in tests.
+func FindDRM(root string) DRM {
+	found := DRM{Proc: Proc(filepath.Join(root, "proc"))}
+	nodes, _ := filepath.Glob(filepath.Join(root, "dev/dri/renderD*"))
+	for _, node := range nodes {
+		driver, err := os.Readlink(filepath.Join(root, "sys/class/drm", filepath.Base(node), "device/driver"))
+		if err != nil || filepath.Base(driver) != "nvidia" {
+			found.Nodes = append(found.Nodes, node)
 		}
 	}
-	return sum, ok
+	return found
+}
+
+// Check fails where a device has vanished.
+func (d DRM) Check() error {
+	for _, node := range d.Nodes {
+		if _, err := os.Stat(node); err != nil {
+			return fmt.Errorf("look for a GPU that was there: %w", err)
+		}
+	}
+	return nil
+}
+
+// Of sums the GPU memory of processes; an opening that several share counts
+// once. What one holds that may not be looked into is unknown, and so is the
+// sum then. The error is a driver's that does not answer.
+func (d DRM) Of(pids []int) (Value, error) {
+	sum := Exactly(0)
+	seen := map[string]bool{}
+	for _, pid := range pids {
+		clients, err := d.Proc.DRMClients(pid)
+		if errors.Is(err, fs.ErrPermission) {
+			sum = Value{}
+			continue
+		}
+		if err != nil {
+			return Value{}, err
+		}
+		for _, c := range clients {
+			if !seen[c.key()] {
+				seen[c.key()] = true
+				sum = sum.Add(c.Memory)
+			}
+		}
+	}
+	return sum, nil
 }

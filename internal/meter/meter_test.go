@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -201,51 +200,6 @@ func TestCgroups(t *testing.T) {
 			t.Errorf("without a cgroup %s is %v", r, v)
 		}
 	}
-}
-
-// TestDRMClients: recordings in the form of the kernel's documentation; one
-// opening with two descriptors counts once.
-func TestDRMClients(t *testing.T) {
-	root := t.TempDir()
-	dir := filepath.Join(root, "77", "fdinfo")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for i, name := range []string{"amdgpu", "amdgpu", "i915", "xe"} {
-		raw, err := os.ReadFile(filepath.Join("testdata/fdinfo", name+".txt"))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), raw, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "9"), []byte("pos:\t0\nflags:\t02\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, err := Proc(root).DRMClients(77)
-	want := []DRMClient{
-		{Driver: "amdgpu", Device: "0000:0a:00.0", ID: "42", Memory: Exactly(100 << 20), Busy: Exactly(123457789)},
-		{Driver: "i915", Device: "0000:00:02.0", ID: "7", Memory: Exactly(10 << 20), Busy: Exactly(25662044495)},
-		{Driver: "xe", Device: "0000:03:00.0", ID: "9", Memory: Exactly(1536 << 20)},
-	}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
-	}
-	if none, err := Proc(root).DRMClients(78); err != nil || len(none) != 0 {
-		t.Errorf("a dead process: %v, %v", none, err)
-	}
-}
-
-func FuzzFDInfo(f *testing.F) {
-	for _, name := range []string{"amdgpu", "i915", "xe"} {
-		raw, err := os.ReadFile("testdata/fdinfo/" + name + ".txt")
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(raw))
-	}
-	f.Fuzz(func(t *testing.T, text string) { parseFDInfo(text) })
 }
 
 // TestTrendFindsALeak and lets noise be noise.

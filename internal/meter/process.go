@@ -99,12 +99,20 @@ func (p Proc) Descendants(pid int) ([]Process, error) {
 	return all, nil
 }
 
-// Of sums what some processes hold: processes, threads, open files by kind and
-// GPU memory as their drivers tell it. Where one cannot be looked into, what
+// UnknownProcesses is what Of would measure, all of it unknown.
+func UnknownProcesses() Usage {
+	u := Usage{Processes: {}, Threads: {}}
+	for _, r := range descriptors {
+		u[r] = Value{}
+	}
+	return u
+}
+
+// Of sums what some processes hold: processes, threads and open files by kind. Where one cannot be looked into, what
 // it may hold is unknown.
 func (p Proc) Of(pids []int) Usage {
-	u := Usage{Processes: Exactly(0), Threads: Exactly(0)}
-	for _, r := range descriptors {
+	u := Usage{}
+	for r := range UnknownProcesses() {
 		u[r] = Exactly(0)
 	}
 	for _, pid := range pids {

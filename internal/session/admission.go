@@ -167,7 +167,7 @@ func (h *House) shares(more need) []Share {
 		}
 		// What it has open shows at once, so that the larger of both counts.
 		held := s.gpuFiles.Load()
-		if time.Since(s.started) < settled {
+		if time.Since(s.started) < settled || s.unseen.Load() {
 			held = max(held, s.need.files)
 		}
 		files += held

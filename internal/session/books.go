@@ -84,6 +84,23 @@ func (b *books) compare(h *House) (more []string, checked bool) {
 	return more, true
 }
 
+// observe writes the page of a busy host that has none yet, before a session
+// ends that may leak.
+func (b *books) observe(h *House) {
+	select {
+	case pages := <-b.pages:
+		defer func() { b.pages <- pages }()
+		posture, ok := h.posture()
+		if _, known := pages[posture]; !ok || known || posture == idle {
+			return
+		}
+		if posture, now, ok := h.steadyFiles(); ok && posture != idle {
+			turn(pages, posture, h.lasting(posture, now))
+		}
+	default: // a receipt is just being written
+	}
+}
+
 // turn writes a page.
 func turn(pages map[string]files, posture string, page files) {
 	if _, known := pages[posture]; !known && len(pages) >= maxPages {

@@ -6,18 +6,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/meter"
 )
 
-const (
-	// gaugeEvery and gaugeDeadline find a meter that hangs within 5 s.
-	gaugeEvery    = 2 * time.Second
-	gaugeDeadline = 2 * time.Second
-	// firstReading bounds the meter's start, in which a driver may load.
-	firstReading = 10 * time.Second
-)
+// firstReading bounds the meter's start, in which a driver may load.
+const firstReading = 10 * time.Second
 
 // gpus are the machine's GPUs as their meter shows them, on a machine that has
 // any.
@@ -26,7 +20,6 @@ type gpus struct {
 	house *House
 
 	mu      sync.Mutex // covers what follows
-	board   *meter.Board
 	reading meter.GPUs
 	known   bool // reading is the newest that returned, and not of before a failure
 	pages   gpuPages
@@ -42,7 +35,6 @@ func newGPUs(h *House) *gpus {
 
 // read takes a reading and keeps it.
 func (g *gpus) read(ctx context.Context) error {
-	g.house.countGPUFiles()
 	quiet := len(g.house.everybody()) == 0
 	reading, err := g.meter.Read(ctx)
 	if err == nil {
@@ -65,18 +57,8 @@ func (g *gpus) newest() (meter.GPUs, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	// A reading that does not return leaves the one before.
-	lost := g.board != nil && g.board.Dark(media.GPUMeterName)
+	lost := g.house.dark(media.GPUMeterName)
 	return g.reading, g.known && !lost
-}
-
-func (g *gpus) readings() []meter.Reading {
-	g.mu.Lock()
-	board := g.board
-	g.mu.Unlock()
-	if board == nil {
-		return []meter.Reading{}
-	}
-	return board.Readings()
 }
 
 // WatchGPUs reads the machine's GPUs until ctx ends. Where there is no driver
@@ -96,34 +78,7 @@ func (h *House) WatchGPUs(ctx context.Context) {
 			h.o.Log.Info("GPU", "name", d.Name, "driver", reading.Driver, "memory", d.Total.String(), "in_use", d.Used.String())
 		}
 	}
-	board := meter.NewBoard(ctx, []meter.Gauge{{Name: media.GPUMeterName, Read: h.gpus.read, Every: gaugeEvery, Deadline: gaugeDeadline}}, h.meterChanged)
-	h.gpus.mu.Lock()
-	h.gpus.board = board
-	h.gpus.mu.Unlock()
-	<-ctx.Done()
-	board.Close()
-}
-
-// meterChanged tells of a meter that went dark or came back.
-func (h *House) meterChanged(r meter.Reading) {
-	e := evidence.Event{Version: evidence.EventVersion, Mono: evidence.Monotonic(), Wall: time.Now().UTC(), Boot: evidence.BootID(), Stage: evidence.StageVideoPipeline, Kind: evidence.Note, Attrs: map[string]string{"meter": r.Name}}
-	if r.Dark {
-		e.Fault, e.Attrs["error"] = evidence.FaultMeterDark, r.Error
-	} else {
-		e.Attrs["state"] = "answers again"
-	}
-	h.o.Event(e)
-}
-
-// dark tells whether a GPU's meter is dark. A machine without one has none.
-func (h *House) dark(gauge string) bool {
-	if gauge == "" {
-		return false
-	}
-	h.gpus.mu.Lock()
-	board := h.gpus.board
-	h.gpus.mu.Unlock()
-	return board != nil && board.Dark(gauge)
+	h.board.Watch(ctx, meter.Gauge{Name: media.GPUMeterName, Read: h.gpus.read, Every: gaugeEvery, Deadline: gaugeDeadline})
 }
 
 // encodersTaken tells whether limits leave room for one more encoder on an
@@ -135,7 +90,7 @@ func (h *House) encodersTaken() bool {
 	}
 	n := int64(0)
 	for _, s := range h.everybody() {
-		if media.EncoderOf(s.Encoder()).GPU != "" {
+		if media.EncoderOf(s.Encoder()).GPU == media.GPUMeterName {
 			n++
 		}
 	}
@@ -147,61 +102,57 @@ func (h *House) encodersTaken() bool {
 	return n >= int64(limit)
 }
 
-// countGPUFiles keeps what every session has open of GPU devices.
-func (h *House) countGPUFiles() {
-	for _, s := range h.Sessions() {
-		if s.State() == Launching {
-			continue
-		}
-		files := meter.Live.Of(s.Processes())[meter.GPUFiles]
-		s.gpuFiles.Store(files.N)
-	}
-}
-
-// Meters tells how the meters do, and what the GPUs hold; nil where there is no
-// GPU, or nothing is known of it.
+// Meters tells how the meters do, and what NVIDIA's GPUs hold; nil where there
+// is none, or nothing is known of it.
 func (h *House) Meters() ([]meter.Reading, *meter.GPUs) {
-	if reading, ok := h.gpus.newest(); ok {
-		return h.gpus.readings(), &reading
+	if reading, ok := h.gpus.newest(); ok && h.board.Watched(media.GPUMeterName) {
+		return h.board.Readings(), &reading
 	}
-	return h.gpus.readings(), nil
+	return h.board.Readings(), nil
 }
 
 // gpuMemory is what some processes hold on the GPUs now. ok is false where there
 // is no GPU.
 func (h *House) gpuMemory(ctx context.Context, pids []int) (v meter.Value, ok bool) {
-	return h.gpuMemoryOf(h.readGPUs(ctx), pids)
+	return h.gpuMemoryOf(ctx, h.readGPUs(ctx), pids)
 }
 
 // readGPUs takes a reading of NVIDIA's devices now: nil on a machine without,
 // one without devices where nothing is known.
 func (h *House) readGPUs(ctx context.Context) *meter.GPUs {
-	h.gpus.mu.Lock()
-	watched := h.gpus.board != nil
-	h.gpus.mu.Unlock()
-	if !watched {
+	if !h.board.Watched(media.GPUMeterName) {
 		return nil
 	}
 	if h.dark(media.GPUMeterName) {
 		return &meter.GPUs{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, gaugeDeadline)
-	defer cancel()
-	reading, err := h.gpus.meter.Read(ctx)
+	reading, err := meter.Ask(ctx, h.board, media.GPUMeterName, h.gpus.meter.Read)
 	if err != nil {
 		return &meter.GPUs{}
 	}
 	return &reading
 }
 
-// gpuMemoryOf is what some processes hold, by NVML or by what other drivers
-// tell of their files.
-func (h *House) gpuMemoryOf(reading *meter.GPUs, pids []int) (v meter.Value, ok bool) {
+// gpuMemoryOf is what some processes hold by NVML, and by what other drivers
+// tell of their files: a machine may have GPUs of both kinds.
+func (h *House) gpuMemoryOf(ctx context.Context, reading *meter.GPUs, pids []int) (v meter.Value, ok bool) {
+	v = meter.Exactly(0)
 	switch {
 	case reading == nil:
-		return meter.Live.DRM(pids)
 	case len(reading.Devices) == 0:
+		v, ok = meter.Value{}, true
+	default:
+		v, ok = reading.Of(pids), true
+	}
+	if len(h.drm.Nodes) == 0 {
+		return v, ok
+	}
+	if h.dark(media.DRMMeterName) {
 		return meter.Value{}, true
 	}
-	return reading.Of(pids), true
+	more, err := meter.Ask(ctx, h.board, media.DRMMeterName, func(context.Context) (meter.Value, error) { return h.drm.Of(pids) })
+	if err != nil {
+		return meter.Value{}, true
+	}
+	return v.Add(more), true
 }

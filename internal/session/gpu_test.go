@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -79,7 +81,7 @@ func (h *house) watchGPUs() (stop func()) {
 	go func() { defer close(done); h.WatchGPUs(ctx) }()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); len(h.gpus.readings()) == 0; <-tick.C {
+	for deadline := time.Now().Add(patience); !h.board.Watched(media.GPUMeterName); <-tick.C {
 		if time.Now().After(deadline) {
 			h.t.Fatal("the meter is not watched")
 		}
@@ -119,7 +121,13 @@ func TestAMeterGoesDark(t *testing.T) {
 	if first, _ := steps.rung(); first != "x264enc" || len(steps.leftOut()) != 1 || !strings.Contains(steps.leftOut()[0], "not measured") {
 		t.Errorf("in the dark: %s, without %q", first, steps.leftOut())
 	}
-	if readings, gpus := h.Meters(); gpus != nil || len(readings) != 1 || !readings[0].Dark || readings[0].Failures == 0 {
+	readings, gpus := h.Meters()
+	for _, r := range readings {
+		if r.Dark != (r.Name == media.GPUMeterName) || r.Reads == 0 || (r.Failures > 0) != r.Dark {
+			t.Errorf("meter %+v", r)
+		}
+	}
+	if gpus != nil || len(readings) != 4 {
 		t.Errorf("meters: %+v, %v", readings, gpus)
 	}
 	s := h.launch(request("a", demo()))
@@ -137,6 +145,123 @@ func TestAMeterGoesDark(t *testing.T) {
 	h.await("the meter again", 1, is("answers"))
 	if got := closed(); !slices.Equal(got, []bool{false, false}) {
 		t.Errorf("closed again: %v", got)
+	}
+}
+
+// drmHouse opens a house on a machine with an NVIDIA GPU and one of another
+// maker, whose driver's accounts of files lie in a directory.
+func drmHouse(t *testing.T) (h *house, d *driver, receipts <-chan Receipt, node string, account func(pid int, text string)) {
+	t.Helper()
+	root := t.TempDir()
+	node = filepath.Join(root, "renderD128")
+	if err := os.WriteFile(node, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d = &driver{}
+	all := make(chan Receipt, 10)
+	o := options(t)
+	o.GPUMeter, o.DRM, o.Receipt = d, &meter.DRM{Proc: meter.Proc(root), Nodes: []string{node}}, func(r Receipt) { all <- r }
+	o.Encoders = []string{"nvh264enc", "vah264enc", "qsvh264enc", "x264enc"}
+	h = open(t, o)
+	h.receiptDelay = 10 * time.Millisecond
+	return h, d, all, node, func(pid int, text string) {
+		dir := filepath.Join(root, strconv.Itoa(pid), "fdinfo")
+		if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "7"), []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDRMBesideNVML: on a machine with GPUs of both kinds what a session holds
+// is the sum, an opening that two processes share counts once, and what may not
+// be known is unknown.
+func TestDRMBesideNVML(t *testing.T) {
+	h, d, receipts, _, account := drmHouse(t)
+	defer h.watchGPUs()()
+	s := h.launch(request("a", demo()))
+	pids := s.Processes()
+	if len(pids) < 2 {
+		t.Fatalf("processes %v", pids)
+	}
+	users := func() []int { return pids[:1] }
+	d.users.Store(&users)
+	const opening = "drm-driver:\tamdgpu\ndrm-client-id:\t42\ndrm-pdev:\t0000:0a:00.0\ndrm-memory-vram:\t100 MiB\n"
+	account(pids[0], opening)
+	account(pids[1], opening)
+	if v, ok := h.gpuMemory(t.Context(), pids); !ok || v != meter.Exactly(100<<20+contextBytes) {
+		t.Errorf("GPU memory %v, %t", v, ok)
+	}
+	account(pids[1], strings.Replace(opening, "100 MiB", "? MiB", 1))
+	account(pids[0], "")
+	if v, ok := h.gpuMemory(t.Context(), pids); !ok || v.Known {
+		t.Errorf("with an amount that is not told: %v, %t", v, ok)
+	}
+	account(pids[1], opening)
+	if r := h.endWithReceipt(s, receipts); r.Took[meter.GPUMemory] != meter.Exactly(100<<20+contextBytes) {
+		t.Errorf("took %v", r.Took)
+	}
+}
+
+// TestDRMGoesDark: the rungs of that GPU are closed, not those of the other.
+func TestDRMGoesDark(t *testing.T) {
+	h, _, _, node, _ := drmHouse(t)
+	closed := func() (all []string) {
+		for _, r := range h.Rungs() {
+			if r.Closed {
+				all = append(all, r.Element)
+			}
+		}
+		return all
+	}
+	if got := closed(); len(got) > 0 {
+		t.Fatalf("closed at first: %v", got)
+	}
+	if err := os.Remove(node); err != nil {
+		t.Fatal(err)
+	}
+	told := h.await("the dark meter", 1, func(e evidence.Event) bool { return e.Fault == evidence.FaultMeterDark })
+	if told.Attrs["meter"] != media.DRMMeterName || !strings.Contains(told.Attrs["error"], node) {
+		t.Errorf("told %v", told.Attrs)
+	}
+	if got := closed(); !slices.Equal(got, []string{"vah264enc", "qsvh264enc"}) {
+		t.Errorf("closed in the dark: %v", got)
+	}
+	if v, ok := h.gpuMemory(t.Context(), nil); !ok || v.Known {
+		t.Errorf("GPU memory in the dark: %v, %t", v, ok)
+	}
+}
+
+// TestGPUFilesAreCounted without any GPU meter, and unknown ones are not 0.
+func TestGPUFilesAreCounted(t *testing.T) {
+	o := options(t)
+	o.Limits.GPUFiles = 100
+	h := open(t, o)
+	s := h.launch(request("a", demo()))
+	s.gpuFiles.Store(7)
+	if err := h.readFiles(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.gpuFiles.Load(); got != 0 || s.unseen.Load() {
+		t.Errorf("%d files of GPUs, unknown %t", got, s.unseen.Load())
+	}
+	h.mu.Lock()
+	s.need.files = 9
+	h.mu.Unlock()
+	s.started = time.Now().Add(-2 * settled)
+	used := func() float64 {
+		for _, b := range h.Budgets() {
+			if b.Resource == "gpu_files" {
+				return b.Used
+			}
+		}
+		return -1
+	}
+	if got := used(); got != 0 {
+		t.Errorf("%v files in use", got)
+	}
+	s.unseen.Store(true)
+	if got := used(); got != 9 {
+		t.Errorf("unknown files count %v, not as was reserved", got)
 	}
 }
 

@@ -127,7 +127,7 @@ func (p gpuPages) compare(reading meter.GPUs) (residue []string) {
 func (s *Session) leftOnGPU(r *Receipt) (residue []string) {
 	h := s.house
 	reading, pids := h.readGPUs(h.ending), s.held.all()
-	v, ok := h.gpuMemoryOf(reading, pids)
+	v, ok := h.gpuMemoryOf(h.ending, reading, pids)
 	if ok {
 		r.Later[meter.GPUMemory] = v
 	}

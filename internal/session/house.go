@@ -65,6 +65,8 @@ type Options struct {
 	ClientEnv func(client string) []string
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
+	// DRM measures GPUs of other makers; nil for those of the machine.
+	DRM *meter.DRM
 	// Receipt receives the receipt of every session, some seconds after its
 	// end; nil for nobody.
 	Receipt func(Receipt)
@@ -103,6 +105,8 @@ type House struct {
 	imports     *imports
 	node        media.RenderNode // of the GPU that apps draw with; empty for none
 	gpus        *gpus
+	drm         meter.DRM
+	board       *meter.Board
 	health      *health
 	books       *books
 	receipts    sync.WaitGroup  // of the receipts that wait
@@ -159,6 +163,9 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	}
 	h.ids.running = groups.Users
 	h.gpus, h.budget = newGPUs(h), newBudget()
+	if h.drm = meter.FindDRM("/"); o.DRM != nil {
+		h.drm = *o.DRM
+	}
 	h.SetLimits(o.Limits)
 	h.ending, h.endReceipts = context.WithCancel(context.WithoutCancel(ctx))
 	if err := spawner.Adopt(reaper); err != nil {
@@ -171,6 +178,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	}
 	h.tending.Go(func() { runner.Containers.Tend(reaper, h.sweptContainers) })
 	h.spares = newSpares(h)
+	h.board = meter.NewBoard(reaper, h.gauges(), h.meterChanged)
 	h.spares.replenish()
 	h.tending.Go(func() { h.tendRungs(reaper) })
 	return h, nil
@@ -386,6 +394,7 @@ func (h *House) Close(ctx context.Context, end evidence.End) error {
 		}
 	}
 	h.closeReceipts(ctx)
+	h.board.Close()
 	h.spares.close()
 	h.spawner.Close()
 	h.stopReaper()

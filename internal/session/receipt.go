@@ -67,45 +67,28 @@ const (
 
 // take measures what the session holds.
 func (s *Session) take() meter.Usage {
-	u := meter.Usage{}
-	pids, err := s.group.PIDs()
+	ctx, h := context.Background(), s.house
+	pids, err := h.pidsOf(ctx, s)
+	u := meter.UnknownProcesses()
 	if err == nil {
-		u.AddAll(meter.Live.Of(pids))
+		u = h.usageOf(ctx, pids)
 	}
-	for r, v := range s.grouped() {
+	for r, v := range h.groupOf(ctx, s) {
 		if r != meter.Processes {
 			u[r] = v
 		}
 	}
-	if !u[meter.CPU].Known {
+	if !u[meter.CPU].Known && err == nil {
 		u[meter.CPU] = busy(pids)
 	}
 	s.held.note(pids...)
-	if v, ok := s.house.gpuMemory(context.Background(), pids); ok {
+	if v, ok := h.gpuMemory(ctx, pids); ok {
 		u[meter.GPUMemory] = v
 	}
 	u[meter.Directories] = present([]string{s.dir})
 	u[meter.Cgroups] = present(s.cgroups())
 	if names, _ := s.containers(); len(names) > 0 {
 		u[meter.Containers] = meter.Exactly(len(names))
-	}
-	return u
-}
-
-// grouped measures the session's control groups, and those of its containers
-// that are elsewhere. The peak of one that is gone is not known any more.
-func (s *Session) grouped() meter.Usage {
-	u := meter.Cgroup(s.group.Dirs())
-	adopted, missed := s.group.Adopted()
-	for _, dirs := range adopted {
-		for r, v := range meter.Cgroup(dirs) {
-			if v.Known {
-				u.Add(r, v)
-			}
-		}
-	}
-	if missed {
-		u[meter.MemoryPeak] = meter.Value{}
 	}
 	return u
 }
@@ -155,11 +138,13 @@ func (s *Session) awaitEngine() {
 // left measures what there still is of a session that should have nothing.
 // residue names it; what is unknown is residue only at the last look.
 func (s *Session) left(last bool) (u meter.Usage, residue []string) {
-	pids, err := s.strays()
+	pids, err := meter.Ask(context.Background(), s.house.board, processMeter, func(context.Context) ([]int, error) { return s.strays() })
 	if err != nil {
 		residue = append(residue, "processes unknown: "+err.Error())
 	}
-	u = meter.Live.Of(pids)
+	if u = meter.UnknownProcesses(); err == nil {
+		u = s.house.usageOf(context.Background(), pids)
+	}
 	for _, pid := range pids {
 		what := "?"
 		if p, err := meter.Live.Process(pid); err == nil {
@@ -222,7 +207,7 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		r.Later, r.Residue = s.left(true)
 		h.runner.Forget(s.id)
 		r.Residue = append(r.Residue, s.leftOnGPU(&r)...)
-		r.Serve, r.ServeStarted, r.Beside = own(), h.started, len(h.everybody())
+		r.Serve, r.ServeStarted, r.Beside = h.own(), h.started, len(h.everybody())
 		more, checked := h.books.compare(h)
 		r.Residue, r.ServeChecked = append(r.Residue, more...), checked
 		h.countReceipt(r)
@@ -238,9 +223,9 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 }
 
 // own is what this process holds.
-func own() meter.Usage {
+func (h *House) own() meter.Usage {
 	pid := os.Getpid()
-	u := meter.Live.Of([]int{pid})
+	u := h.usageOf(context.Background(), []int{pid})
 	u[meter.Memory] = meter.Value{}
 	if p, err := meter.Live.Process(pid); err == nil {
 		u[meter.Memory], u[meter.CPU] = meter.Exactly(p.RSS), meter.Exactly(p.CPU.Nanoseconds())

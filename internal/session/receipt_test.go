@@ -235,7 +235,7 @@ func TestReceiptOnABusyHost(t *testing.T) {
 	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 || !r.ServeChecked || r.Beside != 1 {
 		t.Errorf("beside %d, residue %q, serve checked %t", r.Beside, r.Residue, r.ServeChecked)
 	}
-	h.plant = func(*Session) {
+	plant := func(*Session) {
 		r, w, err := os.Pipe()
 		if err != nil {
 			t.Error(err)
@@ -243,7 +243,8 @@ func TestReceiptOnABusyHost(t *testing.T) {
 		}
 		t.Cleanup(func() { _, _ = r.Close(), w.Close() })
 	}
-	for range 3 {
+	h.plant = plant
+	for range 2 {
 		if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), "2 open files of kennel serve: pipe") {
 			t.Errorf("beside %d, residue %q, serve checked %t", r.Beside, r.Residue, r.ServeChecked)
 		}
@@ -260,4 +261,23 @@ func TestReceiptOnABusyHost(t *testing.T) {
 	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); len(r.Residue) > 0 {
 		t.Errorf("beside one that came back: %q", r.Residue)
 	}
+	// The meter of files has looked before the first one ends.
+	next(t, h.play(h.launch(request("second", demo())), stream))
+	for known, deadline := false, time.Now().Add(patience); !known; {
+		if time.Now().After(deadline) {
+			t.Fatal("the meter of files makes no page")
+		}
+		if err := h.readFiles(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		posture, ok := h.posture()
+		pages := <-h.books.pages
+		known = ok && pages[posture] != nil
+		h.books.pages <- pages
+	}
+	h.plant = plant
+	if r := h.endWithReceipt(h.launch(request("b", demo())), receipts); r.Fault() != evidence.FaultResidue {
+		t.Errorf("the first one beside two: %q, checked %t", r.Residue, r.ServeChecked)
+	}
+	h.plant = nil
 }

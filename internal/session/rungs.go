@@ -93,7 +93,7 @@ func (h *House) mayClimb(element string) (access, string) {
 		return accessClosed, r.Element + ": its GPU is not measured now"
 	case r.Tried && !r.Works:
 		return accessClosed, r.Reason
-	case r.GPU != "" && h.encodersTaken():
+	case r.GPU == media.GPUMeterName && h.encodersTaken():
 		return accessTaken, r.Element + ": as many encoders as limits.nvenc_sessions allows run on its GPU"
 	case r.Resting:
 		return accessResting, r.Reason

@@ -93,7 +93,8 @@ type Session struct {
 	beside   []app.Running // apps that run beside the session's own
 	runs     int           // how many of those there have been
 	need     need          // what it was admitted with; of House.mu
-	gpuFiles atomic.Int64  // what it was last seen to have open
+	gpuFiles atomic.Int64  // what it was last seen to have open of GPUs
+	unseen   atomic.Bool   // what it has open now is unknown
 	held     holders       // processes of it that may hold a GPU's memory
 
 	mu        sync.Mutex // covers what follows

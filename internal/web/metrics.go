@@ -34,6 +34,9 @@ var (
 	budgetLimit   = describe("budget_limit", "How much of a budget there is, in its unit.", "resource")
 	encoderWorks  = describe("encoder_usable", "1 where an encoder of the ladder may be used.", "encoder")
 	meterDark     = describe("meter_dark", "1 where a meter does not answer.", "meter")
+	meterReads    = describe("meter_reads_total", "Readings of a meter, those out of turn too.", "meter")
+	meterFailures = describe("meter_failures_total", "Readings of a meter that failed.", "meter")
+	meterTook     = describe("meter_seconds", "How long the newest reading of a meter took.", "meter")
 	canaryOK      = describe("canary_ok", "1 where the newest canary brought a picture.")
 	canaryTook    = describe("canary_seconds", "How long the newest canary took.")
 	gpuUsed       = describe("gpu_memory_used_bytes", "Memory in use on a GPU.", "gpu")
@@ -43,7 +46,7 @@ var (
 // Describe implements prometheus.Collector.
 func (houseMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		liveSessions, endedSessions, refusals, leaks, budgetUsed, budgetLimit, encoderWorks, meterDark, canaryOK, canaryTook, gpuUsed, gpuTotal,
+		liveSessions, endedSessions, refusals, leaks, budgetUsed, budgetLimit, encoderWorks, meterDark, meterReads, meterFailures, meterTook, canaryOK, canaryTook, gpuUsed, gpuTotal,
 	} {
 		to <- d
 	}
@@ -81,6 +84,9 @@ func (m houseMetrics) Collect(to chan<- prometheus.Metric) {
 	readings, gpus := m.house.Meters()
 	for _, r := range readings {
 		gauge(meterDark, one(r.Dark), r.Name)
+		counter(meterReads, r.Reads, r.Name)
+		counter(meterFailures, r.Failures, r.Name)
+		gauge(meterTook, r.Took.Seconds(), r.Name)
 	}
 	if gpus != nil {
 		for _, d := range gpus.Devices {

@@ -45,6 +45,7 @@ const (
 	FaultAppCrashed       FaultID = "kennel-app-crashed"
 	FaultAppNoPicture     FaultID = "kennel-app-no-picture"
 	FaultAppOOM           FaultID = "kennel-app-oom"
+	FaultOOM              FaultID = "kennel-oom"
 	FaultEngine           FaultID = "kennel-engine"
 	FaultEngineRestarted  FaultID = "kennel-engine-restarted"
 	FaultImageMissing     FaultID = "kennel-image-missing"
@@ -85,12 +86,13 @@ const (
 var catalogue = []Fault{
 	{FaultNoSharedMemory, StageDisplay, Critical, "the machine has no room for the memory in which pictures are shared", nil, "look at 'free -h' and at the host's limits of memory, file size and open files ('systemctl show kennel', 'ulimit -a'), and raise the one that is used up"},
 	{FaultDisplayStart, StageDisplay, Critical, "the session's display process did not become ready", []FaultID{FaultNoSharedMemory}, "read the display's lines in the session's output; check free memory and the limit of open files"},
-	{FaultDisplayDied, StageDisplay, Critical, "the session's display process ended", nil, "start the session again; report the session's output, a client must not be able to end its display"},
+	{FaultDisplayDied, StageDisplay, Critical, "the session's display process ended", []FaultID{FaultOOM}, "start the session again; report the session's output, a client must not be able to end its display"},
 	{FaultAppNotFound, StageApp, Critical, "the app's program does not exist or may not be executed", nil, "correct run_cmd of the app, or install its package"},
 	{FaultAppStart, StageApp, Critical, "the app could not be started", []FaultID{FaultAppNotFound}, "check the app's user, directory and environment in the configuration"},
 	{FaultAppExited, StageApp, Warning, "the app ended by itself", nil, "nothing, when the player quit it; otherwise read the app's last lines"},
-	{FaultAppCrashed, StageApp, Critical, "the app ended with an error or by a signal", []FaultID{FaultDisplayDied}, "read the app's last lines in the session's output"},
-	{FaultAppOOM, StageApp, Critical, "the app needed more memory than it may have, and the kernel ended it", nil, "raise memory_mib of the app, or free memory of the machine"},
+	{FaultAppCrashed, StageApp, Critical, "the app ended with an error or by a signal", []FaultID{FaultDisplayDied, FaultOOM}, "read the app's last lines in the session's output"},
+	{FaultAppOOM, StageApp, Critical, "the app needed more memory than it may have, or than there was, and the kernel ended it", nil, "raise memory_mib of the app, or free memory of the machine"},
+	{FaultOOM, StageApp, Warning, "the kernel ended a process of the session, because the machine or the session's control group had no memory left", nil, "run fewer sessions at once, or keep more memory free: memory_reserve_mib in [limits]; 'kennel sessions show' tells how much each took"},
 	{FaultEngine, StageApp, Critical, "the container engine does not answer", nil, "start Docker or podman, and see that kennel may open its socket; name another by socket in [docker]"},
 	{FaultEngineRestarted, StageApp, Critical, "the container engine was stopped or restarted, and ended the app's container", nil, "start the session again; with live-restore in /etc/docker/daemon.json containers outlive Docker's restarts"},
 	{FaultImageMissing, StageApp, Critical, "the app's image is not on the host and could not be fetched", []FaultID{FaultEngine}, "correct image of the app, log in to its registry, or fetch it by docker pull"},
@@ -104,7 +106,7 @@ var catalogue = []Fault{
 	{FaultEncoderMissing, StageVideoPipeline, Critical, "no encoder for the codec that the client chose is installed", nil, "install gstreamer1.0-plugins-ugly (x264enc) or gstreamer1.0-plugins-bad (openh264enc)"},
 	{FaultEncoderInit, StageVideoPipeline, Critical, "the encoder could not be started", []FaultID{FaultEncoderMissing}, "run kennel-media --check; read the media process's lines in the session's output"},
 	{FaultEncoderError, StageVideoPipeline, Critical, "the encoder reported an error in the middle of the stream", nil, "read the media process's lines in the session's output"},
-	{FaultEncoderDied, StageVideoPipeline, Critical, "the media process ended in the middle of the stream", []FaultID{FaultEncoderError}, "read the media process's lines in the session's output"},
+	{FaultEncoderDied, StageVideoPipeline, Critical, "the media process ended in the middle of the stream", []FaultID{FaultEncoderError, FaultOOM}, "read the media process's lines in the session's output"},
 	{FaultSceneMalformed, StageVideoPipeline, Warning, "the encoder was given a picture that is malformed or unsafe to read", nil, "report it with the session's events: the display and kennel-media must be of one release"},
 	{FaultClientBuffer, StageVideoPipeline, Warning, "a GPU buffer that the app drew ended the process that read it, and is left out of the picture", nil, "start the app without GPU buffers: dmabuf = \"off\" in [display]; update the GPU's driver"},
 	{FaultDecoderMissing, StageVideoPipeline, Critical, "no decoder for the codec is installed", nil, "install gstreamer1.0-libav (avdec_h264) or gstreamer1.0-plugins-bad (openh264dec)"},
@@ -114,7 +116,7 @@ var catalogue = []Fault{
 	{FaultCanary, StageStreaming, Critical, "the host's own test session brought no picture", nil, "run kennel serve --check, and read the host's log"},
 	{FaultSoundMissing, StageAudioSink, Warning, "no sound server is installed: the session goes on without sound", nil, "install pulseaudio (apt install pulseaudio)"},
 	{FaultSoundStart, StageAudioSink, Warning, "the session's sound server could not be started: the session goes on without sound", nil, "read the sound server's lines in the session's output"},
-	{FaultSoundDied, StageAudioSink, Warning, "the session's sound server ended and was replaced: the app may stay silent", nil, "start the app again when it stays silent; read the sound server's lines in the session's output"},
+	{FaultSoundDied, StageAudioSink, Warning, "the session's sound server ended and was replaced: the app may stay silent", []FaultID{FaultOOM}, "start the app again when it stays silent; read the sound server's lines in the session's output"},
 	{FaultOpusMissing, StageAudioPipeline, Warning, "sound cannot be encoded: the session goes on without sound", nil, "install libopus0 (apt install libopus0)"},
 	{FaultAudioStart, StageAudioPipeline, Warning, "the process that encodes sound did not become ready", []FaultID{FaultOpusMissing}, "read the audio process's lines in the session's output"},
 	{FaultAudioDied, StageAudioPipeline, Warning, "the process that encodes sound ended in the middle of the stream", []FaultID{FaultAudioStart}, "read the audio process's lines in the session's output"},

@@ -45,7 +45,7 @@ const (
 func (s *Session) tendApp() {
 	for inRow := 0; ; {
 		began := time.Now()
-		result := s.app().Result()
+		result := s.explained(s.app().Result())
 		policy, over := s.appEnded(result)
 		if over {
 			return

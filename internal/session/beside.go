@@ -56,7 +56,7 @@ func (s *Session) Run(ctx context.Context, spec app.Spec, endWith bool) error {
 
 // tendBeside waits for the end of an app that runs beside the session's own.
 func (s *Session) tendBeside(spec app.Spec, running app.Running, endWith bool) {
-	result := running.Result() // it comes: the teardown stops whatever runs
+	result := s.explained(running.Result()) // it comes: the teardown stops whatever runs
 	fault, end := consequence(result)
 	if s.isEnding() {
 		fault = ""

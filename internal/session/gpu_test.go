@@ -196,7 +196,12 @@ func TestDRMBesideNVML(t *testing.T) {
 	if v, ok := h.gpuMemory(t.Context(), pids); !ok || v.Known {
 		t.Errorf("with an amount that is not told: %v, %t", v, ok)
 	}
-	account(pids[1], opening)
+	account(pids[1], "")
+	// The display is there until it has been measured.
+	display := s.display.Process().PID()
+	shown := func() []int { return []int{display} }
+	d.users.Store(&shown)
+	account(display, opening)
 	if r := h.endWithReceipt(s, receipts); r.Took[meter.GPUMemory] != meter.Exactly(100<<20+contextBytes) {
 		t.Errorf("took %v", r.Took)
 	}

@@ -86,7 +86,8 @@ func (h *House) readProcesses(context.Context) error {
 
 func (h *House) readCgroups(context.Context) error {
 	return h.forSteady(func(s *Session) error {
-		_, err := s.grouped()
+		u, err := s.grouped()
+		s.noteKills(u)
 		return err
 	})
 }

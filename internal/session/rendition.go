@@ -191,6 +191,9 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	if id, ok := trail.Buffer(); ok && !killed(exit, err) {
 		err = clientBufferError{id, err}
 	}
+	if s.starvedBy(exit) {
+		err = fmt.Errorf("%w: %w", err, errNoMemory)
+	}
 	fault := faultOf(err)
 	s.trace.Exited(evidence.StageVideoPipeline, fault, "process", "media", "encoder", element, "how", exit.String(), "error", err.Error(), "last", s.lastLine("media"))
 	return err

@@ -95,6 +95,7 @@ type Session struct {
 	need     need          // what it was admitted with; of House.mu
 	gpuFiles atomic.Int64  // what it was last seen to have open of GPUs
 	unseen   atomic.Bool   // what it has open now is unknown
+	starved  starved       // by its control group
 	held     holders       // processes of it that may hold a GPU's memory
 
 	mu        sync.Mutex // covers what follows

@@ -97,7 +97,7 @@ func (s *Session) keepSound(server *sound.Server, channels int) {
 			s.trace.Exited(evidence.StageAudioSink, "", "process", "sound", "how", exit.String())
 			return
 		}
-		s.trace.Exited(evidence.StageAudioSink, evidence.FaultSoundDied, "process", "sound", "how", exit.String(), "last", s.lastLine("sound"))
+		s.trace.Exited(evidence.StageAudioSink, evidence.FaultSoundDied, "process", "sound", "how", s.howExited(exit), "last", s.lastLine("sound"))
 		if !restarts.allow(time.Now()) {
 			s.trace.Failed(evidence.StageAudioSink, evidence.FaultSoundStart, "error", "the sound server ends again and again: the session goes on without sound")
 			return

@@ -80,8 +80,9 @@ func (s *Session) watchDisplay() {
 		s.trace.Exited(evidence.StageDisplay, "", "process", "display", "how", exit.String())
 		return
 	}
-	s.trace.Exited(evidence.StageDisplay, evidence.FaultDisplayDied, "process", "display", "how", exit.String(), "last", s.lastLine("display"))
-	s.End(evidence.EndDisplayDied, exit.String())
+	how := s.howExited(exit)
+	s.trace.Exited(evidence.StageDisplay, evidence.FaultDisplayDied, "process", "display", "how", how, "last", s.lastLine("display"))
+	s.End(evidence.EndDisplayDied, how)
 }
 
 func (s *Session) displayEvent(e display.Event) {

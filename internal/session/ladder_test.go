@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -187,6 +188,25 @@ func TestRungsRest(t *testing.T) {
 	}
 	if r := h.Rungs()[0]; !r.Resting || time.Until(r.TriedAgain) > firstRest || time.Until(r.TriedAgain) < firstRest/2 || r.String() != r.Reason {
 		t.Errorf("the rung: %+v", r)
+	}
+}
+
+// TestABusyMachineProvesNothing: a rung that rests is not closed by a trial that
+// took too long.
+func TestABusyMachineProvesNothing(t *testing.T) {
+	r := newRungs([]string{"x264enc"})
+	now := time.Now()
+	r.failed("x264enc", errDead, now)
+	r.failed("x264enc", errDead, now)
+	_, late, _ := r.tried("x264enc", 0, 0, fmt.Errorf("try to encode: %w", context.DeadlineExceeded))
+	if !late.Resting || late.Tried || late.rest != 2*firstRest {
+		t.Errorf("after a trial that was late: %+v", late)
+	}
+	if _, failed, _ := r.tried("x264enc", 0, 0, errDead); failed.Resting || failed.Works || failed.Reason != "dead" || failed.rest != 4*firstRest {
+		t.Errorf("after one that failed: %+v", failed)
+	}
+	if _, works, _ := r.tried("x264enc", 1, 1, nil); works.Resting || !works.Works || works.Reason != "" || !works.TriedAgain.IsZero() {
+		t.Errorf("after one that worked: %+v", works)
 	}
 }
 

@@ -21,6 +21,8 @@ const (
 	// encodeStart bounds an encoder's start on one rung of the ladder: clients
 	// give up 10 s after PLAY, so that a second rung must still fit.
 	encodeStart = 4 * time.Second
+	// nextWaits is how long the next encoder waits for the end of the one before.
+	nextWaits = 250 * time.Millisecond
 	// noticeTime is how long a player is told that the encoder was replaced.
 	noticeTime = 6 * time.Second
 )
@@ -37,6 +39,7 @@ type rendition struct {
 	done    chan struct{}
 	play    chan FrameSink // holds the sink once the client is there
 	frames  int            // of the present encoder; run's own
+	dying   sync.WaitGroup // of encoders that take their time to end
 
 	mu       sync.Mutex // covers what follows
 	encoding *media.Encoding
@@ -79,6 +82,7 @@ func (r *rendition) set(e *media.Encoding, p *process.Process, element string) {
 // run keeps an encoder going until the rendition is closed or none is left.
 func (r *rendition) run(ctx context.Context) {
 	defer close(r.done)
+	defer r.dying.Wait()
 	s := r.session
 	steps := s.house.ladder()
 	s.trace.Began(evidence.StageVideoPipeline, append([]string{
@@ -182,7 +186,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	err = r.drive(ctx, w, element, link, sink, attrs)
 	r.set(nil, nil, "")
 	trail := w.worker.Trail()
-	exit := s.house.spares.retire(w)
+	exit := r.retire(ctx, w)
 	_ = s.display.RemoveSink(id)
 	if ctx.Err() != nil {
 		s.trace.Exited(evidence.StageVideoPipeline, "", "process", "media", "how", exit.String())
@@ -197,6 +201,29 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	fault := faultOf(err)
 	s.trace.Exited(evidence.StageVideoPipeline, fault, "process", "media", "encoder", element, "how", exit.String(), "error", err.Error(), "last", s.lastLine("media"))
 	return err
+}
+
+// retire ends a worker and returns how it ended. One that SIGKILL does not end
+// soon, since it hangs in a driver, does not hold up the next encoder; close
+// waits for it.
+func (r *rendition) retire(ctx context.Context, w *warm) process.Exit {
+	ended := make(chan process.Exit, 1)
+	r.dying.Go(func() { ended <- r.session.house.spares.retire(w) })
+	late := time.NewTimer(nextWaits)
+	defer late.Stop()
+	select {
+	case exit := <-ended:
+		return exit
+	case <-late.C:
+	}
+	if ctx.Err() != nil {
+		return <-ended
+	}
+	state := "?"
+	if a, _ := w.worker.Process().Activity(); a.Blocked {
+		state = "D"
+	}
+	return process.Exit{PID: w.worker.Process().PID(), Name: "media", Code: -1, Stuck: state, At: time.Now()}
 }
 
 // drive starts the encoder, waits for the client, and passes its frames on.

@@ -81,6 +81,11 @@ func (r *rungs) tried(element string, pixelNanos float64, took time.Duration, er
 		return was, now, false
 	}
 	was = *one
+	if was.Resting && errors.Is(err, context.DeadlineExceeded) {
+		// A machine that is too busy proves nothing, and perhaps no other is left.
+		r.later(one, time.Now())
+		return was, *one, true
+	}
 	one.Tried, one.Works, one.Took, one.PixelNanos = true, err == nil, took, pixelNanos
 	one.Resting, one.Reason, one.TriedAgain, one.failures = false, "", time.Time{}, 0
 	switch {

@@ -57,13 +57,22 @@ func (p *spares) claim(ctx context.Context) (*warm, error) {
 	w := p.ready
 	p.ready = nil
 	p.mu.Unlock()
-	if w != nil && w.worker.Process().Alive() {
+	if w.fit() {
 		return w, nil
 	}
 	if w != nil {
-		p.retire(w)
+		go p.retire(w) // as in build; it may take its time
 	}
 	return p.start(ctx)
+}
+
+// fit tells whether the worker is there and can be expected to work.
+func (w *warm) fit() bool {
+	if w == nil || !w.worker.Process().Alive() {
+		return false
+	}
+	a, ok := w.worker.Process().Activity()
+	return ok && !a.Stopped
 }
 
 // replenish starts a spare in the background, unless there is one.

@@ -10,6 +10,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/process"
+	"github.com/kennel-stream/kennel/internal/process/processtest"
 )
 
 // watched is an encoder as its watch sees it.
@@ -151,6 +152,65 @@ func TestEncoderStoppedBeforePlay(t *testing.T) {
 	frames := h.watch(s)
 	h.awaitStalled()
 	next(t, frames)
+}
+
+// TestEncoderThatNothingEnds, as in a driver that hangs, is replaced before it
+// has ended.
+func TestEncoderThatNothingEnds(t *testing.T) {
+	h := open(t, options(t))
+	s := h.launch(request("a", demo()))
+	frames := h.play(s, stream)
+	h.steady(frames)
+	_, p := s.rendition.current()
+	began := evidence.Monotonic()
+	thaw := processtest.Freeze(t, p.PID())
+	e := h.awaitStalled()
+	h.steady(frames)
+	if !p.Alive() || e.Attrs["how"] != "not ended by SIGKILL (state D)" {
+		t.Errorf("it has ended: %v", e.Attrs)
+	}
+	if next := h.await("the next encoder", 2, func(e evidence.Event) bool {
+		return e.Stage == evidence.StageVideoPipeline && e.Kind == evidence.Done
+	}); time.Duration(next.Mono-began) > stalled+process.KillTimeout {
+		t.Errorf("the next encoder came after %s", time.Duration(next.Mono-began))
+	}
+	thaw()
+	<-p.Done()
+}
+
+// TestStoppedSpareIsNotUsed: it would hold up whoever gets it.
+func TestStoppedSpareIsNotUsed(t *testing.T) {
+	h := open(t, options(t))
+	w, err := h.spares.claim(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.worker.Process()
+	if !w.fit() {
+		t.Error("a new worker is not fit")
+	}
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); w.fit(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("a stopped worker is fit")
+		}
+	}
+	h.spares.mu.Lock()
+	h.spares.ready = w
+	h.spares.mu.Unlock()
+	other, err := h.spares.claim(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.spares.retire(other)
+	if other == w {
+		t.Error("the stopped worker was handed out")
+	}
+	<-p.Done()
 }
 
 // TestAppThatDrawsNothing: the card is the picture, and no encoder is blamed

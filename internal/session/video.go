@@ -176,7 +176,7 @@ func (s *Session) takeWorker(ctx context.Context) (*warm, error) {
 	w := s.worker
 	s.worker = nil
 	s.mu.Unlock()
-	if w != nil && !w.worker.Process().Alive() {
+	if w != nil && !w.fit() {
 		s.house.spares.retire(w)
 		w = nil
 	}

@@ -204,6 +204,7 @@ func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, t
 	if err != nil {
 		return nil, err
 	}
+	l.Live = slices.ContainsFunc(logs.Sources, func(s logsource.Source) bool { return s.Live })
 	return c.Diagnose(l), nil
 }
 

@@ -185,6 +185,7 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 	s := &l.Sessions[i]
 	life := &l.Lives[s.Life]
 	last := i == len(l.Sessions)-1 && s.Life == len(l.Lives)-1
+	ends := last && !l.Live // the log ends with it, for all that is known
 	switch {
 	case s.End == EndRestart && life.signal != nil && s.Ended.Equal(life.signal.At):
 		c.derived(&s.Findings, "wolf-stopped", s.Ended, life.signal.Place, "the process was asked to stop in the middle of this session")
@@ -193,10 +194,10 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 		c.derived(&s.Findings, "wolf-killed", life.last, s.place(evidence.StageControl), "the process ended in the middle of this session, right after trouble")
 	case s.End == EndRestart:
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageControl), "the process ended in the middle of this session, and no line says why")
-	case s.End == EndOpen && last && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
+	case s.End == EndOpen && ends && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
 		// Without trouble it may as well have been copied while a session ran.
 		c.derived(&s.Findings, "wolf-killed", l.To, s.place(evidence.StageControl), "the log ends in the middle of this session, right after trouble")
-	case !s.removed.IsZero() && last && life.has("pulse-none") && l.To.Sub(s.removed) < lastWords:
+	case !s.removed.IsZero() && ends && life.has("pulse-none") && l.To.Sub(s.removed) < lastWords:
 		// The removal asks a server that is not there, and a process that lives on
 		// says at once that it is done.
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
@@ -258,6 +259,9 @@ func (s *Session) streamed() bool {
 // cutOff is for a log that ends in the middle of a session: it tells which, and
 // what that may mean.
 func (c *Catalogue) cutOff(l *Log) (session int, list []Finding) {
+	if l.Live {
+		return -1, nil
+	}
 	if i := l.streaming(); i >= 0 {
 		at := l.Sessions[i].place(evidence.StageControl)
 		c.derived(&list, "wolf-killed", l.To, at, "the log ends in the middle of this session, without a word of its end: what ends a process so is a kill from outside, as by the kernel for want of memory")

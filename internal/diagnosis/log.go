@@ -172,4 +172,8 @@ type Log struct {
 	Sessions []Session     `json:"sessions"`
 	Folded   Folded        `json:"folded"`
 	Took     time.Duration `json:"took_ns"`
+
+	// Live says that the process was still running when its log was read: where
+	// the log ends, nothing did. The caller knows.
+	Live bool `json:"-"`
 }

@@ -54,6 +54,8 @@ type Source struct {
 	// runs in it, or of Kennel's: where no sign of a fault is in it either, it is
 	// hardly the log that was meant.
 	Strange bool
+	// Live says that what writes it was running when it was opened.
+	Live bool
 }
 
 // Set is the logs of one run. Sources are to be read in their order, one at a
@@ -251,7 +253,14 @@ func (s *Set) openContainer(ctx context.Context, e *engine.Engine, name string) 
 		return err
 	}
 	s.closers = append(s.closers, func() { _ = r.Close() })
-	return s.add(ctx, c.Name, r)
+	n := len(s.Sources)
+	if err := s.add(ctx, c.Name, r); err != nil {
+		return err
+	}
+	for i := n; i < len(s.Sources); i++ { // none where it is empty
+		s.Sources[i].Live = d.State == "running"
+	}
+	return nil
 }
 
 func (s *Set) openStdin(ctx context.Context) error {

@@ -108,7 +108,7 @@ func TestContainer(t *testing.T) {
 		want   map[string]State
 	}{
 		"well":           {func(*wolf) {}, map[string]State{"engine": OK, "wolf": OK, "wolf memory": OK, "wolf driver": OK, "wolf log": OK, "wolf gpu errors": OK, "wolf apps": OK, "wolf gstreamer": OK}},
-		"streaming":      {func(w *wolf) { w.log = began + session }, map[string]State{"wolf log": OK, "wolf apps": OK}},
+		"streaming":      {func(w *wolf) { w.log = began + session + "10:09:00.900000000 DEBUG | [GSTREAMER] Forcing IDR\n" }, map[string]State{"wolf log": OK, "wolf apps": OK}},
 		"out of memory":  {func(w *wolf) { w.state, w.more = "exited", `,"OOMKilled":true,"ExitCode":137` }, map[string]State{"wolf": Fault, "wolf memory": Unknown}},
 		"loop":           {func(w *wolf) { w.restarts = "5" }, map[string]State{"wolf": Fault}},
 		"restarting":     {func(w *wolf) { w.state = "restarting" }, map[string]State{"wolf": Fault}},

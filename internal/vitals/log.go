@@ -29,6 +29,7 @@ func lookLog(ctx context.Context, e *engine.Engine, d engine.Details) []Finding 
 	if l.Lines == 0 {
 		return []Finding{unknown("wolf log", "the engine has none: its driver may send logs elsewhere")}
 	}
+	l.Live = d.State == "running"
 	report := c.Diagnose(l)
 	return []Finding{judgeLog(report, d), judgeGPU(c, report, d), judgeApps(report, d), judgeEncoder(report, d)}
 }
@@ -37,10 +38,6 @@ func lookLog(ctx context.Context, e *engine.Engine, d engine.Details) []Finding 
 func judgeLog(report *diagnosis.Diagnosis, d engine.Details) Finding {
 	var names []string
 	for _, r := range report.Candidates {
-		// The log of a process that runs ends in the middle of what it does.
-		if d.State == "running" && (r.ID == "log-cut-off" || r.ID == "wolf-killed" && report.Verdict == diagnosis.Inconclusive) {
-			continue
-		}
 		names = append(names, r.Name+" ("+r.ID+"), "+r.Since())
 	}
 	if len(names) == 0 {

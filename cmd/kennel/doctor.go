@@ -50,7 +50,8 @@ With --follow the doctor goes on with what is written later, tells of each
 finding as it appears, and ends by Ctrl-C with the report.
 
 The exit status is 0 when nothing is wrong, 1 when a fault was found, 2 when
-the input cannot be used, and 3 when more than one cause fits.`,
+the input cannot be used, and 3 when more than one cause fits or the log does
+not tell enough.`,
 		Example: `  kennel doctor wolf.log
   kennel doctor --docker
   kennel doctor --docker wolf

@@ -275,6 +275,9 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 		r.Confidence = "medium"
 		r.Against = append(r.Against, "no line says so: it follows from what is there and what is not")
 	}
+	if n := l.wellAfter(sc.session); n > 0 {
+		r.Against = append(r.Against, fmt.Sprintf("%s after it went well", count(n, "session", "sessions")))
+	}
 	if entry.FalsePositives != "" && entry.FalsePositives != "-" {
 		r.Against = append(r.Against, "it would mean nothing when: "+entry.FalsePositives)
 	}
@@ -286,6 +289,19 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 		r.Confidence = "low"
 	}
 	return r
+}
+
+// wellAfter counts the listed sessions after one that went well.
+func (l *Log) wellAfter(session int) (n int) {
+	if session < 0 {
+		return 0
+	}
+	for i := session + 1; i < len(l.Sessions); i++ {
+		if s := &l.Sessions[i]; s.Verdict == OK && s.streamed() {
+			n++
+		}
+	}
+	return n
 }
 
 // worn tells whether sessions went well in the process before this one, or its

@@ -69,10 +69,7 @@ func wrap(text string, width int) func(func(string) bool) {
 					return
 				}
 				line = ""
-				cut := width
-				for cut > 0 && word[cut]&0xc0 == 0x80 {
-					cut--
-				}
+				cut := cutAt(word, width)
 				if !yield(word[:cut]) {
 					return
 				}
@@ -91,6 +88,19 @@ func wrap(text string, width int) func(func(string) bool) {
 			yield(line)
 		}
 	}
+}
+
+// cutAt is where a word that is too long is broken: in a path after a part of it,
+// else anywhere between two characters.
+func cutAt(word string, width int) int {
+	if slash := strings.LastIndexAny(word[:width], "/\\"); slash >= width/3 {
+		return slash + 1
+	}
+	cut := width
+	for cut > 0 && word[cut]&0xc0 == 0x80 {
+		cut--
+	}
+	return cut
 }
 
 // unsure is the headline of an inconclusive verdict.

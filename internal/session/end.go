@@ -143,7 +143,7 @@ func (s *Session) giveBack() (left meter.Usage, residue []string) {
 		s.sound.Close()
 	}
 	if err := s.group.Remove(); err != nil {
-		residue = append(residue, err.Error())
+		residue = append(residue, strings.Split(err.Error(), "\n")...) // one of each directory
 	}
 	if s.dir != "" {
 		if err := os.RemoveAll(s.dir); err != nil {

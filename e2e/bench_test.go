@@ -117,6 +117,10 @@ func BenchmarkFailover(b *testing.B) {
 			})
 			kill(b, process(b, live, "kennel-media"))
 		}
+		waitFor(b, "the last failover, by the same encoder", func() bool {
+			all, err := s.api.Sessions(b.Context(), false)
+			return err == nil && len(all) == 1 && all[0].Failovers != nil && all[0].Failovers.Count == kills && all[0].Encoder == live.Encoder
+		})
 		<-stream.done
 		if stream.err != nil {
 			b.Fatalf("the client did not survive: %v\n%s", stream.err, stream.stderr)

@@ -2,12 +2,13 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kennel-stream/kennel/e2e/wolfclient"
 )
 
 // TestWolfsClientsNeedNoPairing: a client that was paired with Wolf plays at
@@ -47,17 +48,26 @@ func TestWolfsClientsNeedNoPairing(t *testing.T) {
 	t.Run("served", func(t *testing.T) {
 		data := t.TempDir()
 		s := start(t, exec.Command(kennel(t), "serve", "--wolf", wolf, "--data", data, "--port", fmt.Sprint(port)), data, port)
-		client, err := net.Dial("unix", socket)
-		if err != nil {
-			t.Errorf("Wolf's API is not served: %v", err)
-		} else {
-			_ = client.Close()
-		}
+		knownToWolfsTools(t, socket)
 		plays(t, s, me, status.UUID)
 		if log := s.log.String(); !strings.Contains(log, `msg="not honoured"`) || !strings.Contains(log, "lines=[3] key=support_hevc") {
 			t.Errorf("the log does not say what is not honoured:\n%s", log)
 		}
 	})
+}
+
+// knownToWolfsTools asks over Wolf's API, which is on without being configured:
+// the client has the state folder that it has in Wolf.
+func knownToWolfsTools(t *testing.T, socket string) {
+	t.Helper()
+	c, err := wolfclient.NewClientWithResponses("http://localhost/", wolfclient.WithHTTPClient(overSocket(socket)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients, err := c.GetApiV1ClientsWithResponse(t.Context())
+	if err != nil || clients.JSON200 == nil || len(clients.JSON200.Clients) != 1 || clients.JSON200.Clients[0].AppStateFolder != "1" {
+		t.Errorf("clients: %v, %+v", err, clients)
+	}
 }
 
 func plays(t *testing.T, s *server, me, uuid string) {

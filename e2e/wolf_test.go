@@ -30,15 +30,20 @@ func startWolfHost(t *testing.T, config string) *wolfHost {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "wolf", "wolf.sock")
 	s := startServer(t, fmt.Sprintf("version = 1\n[wolf]\nsocket = %q\n", socket)+config)
-	overSocket := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}}}
-	c, err := wolfclient.NewClientWithResponses("http://localhost/", wolfclient.WithHTTPClient(overSocket))
+	over := overSocket(socket)
+	c, err := wolfclient.NewClientWithResponses("http://localhost/", wolfclient.WithHTTPClient(over))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &wolfHost{server: s, api: c, http: overSocket}
+	return &wolfHost{server: s, api: c, http: over}
+}
+
+// overSocket is a client of whatever is served on a socket.
+func overSocket(path string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}}}
 }
 
 // wolfEvents are what GET events told so far.

@@ -146,8 +146,9 @@ const doctorMemory = 56 << 20
 // boundMemory has the memory of what is not needed any more collected in time,
 // unless the user says otherwise.
 func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
 		debug.SetMemoryLimit(doctorMemory)
+		debug.SetGCPercent(200) // the limit is what counts
 	}
 }
 

@@ -250,11 +250,6 @@ func (c *Catalogue) explains(cause, effect string) bool {
 	return walk(effect)
 }
 
-// fits tells whether a line that holds the literal is the sign.
-func (s *Sign) fits(text string) bool {
-	return s.re == nil || s.re.MatchString(text)
-}
-
 // Explain is the entry for people.
 func (f Fault) Explain() string {
 	var b strings.Builder

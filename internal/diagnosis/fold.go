@@ -266,18 +266,23 @@ func (r *reader) drop() {
 	beside := func(i, n int) bool {
 		return n >= 0 && n < len(all) && keep[n] && (all[n].Number-all[i].Number == n-i)
 	}
-	var kept []Session
-	moved := make([]int, len(all))
+	moved, kept := make([]int, len(all)), 0
 	for i := range all {
+		moved[i] = -1
 		if keep[i] || beside(i, i-1) || beside(i, i+1) {
-			moved[i] = len(kept)
-			kept = append(kept, all[i])
+			moved[i] = kept
+			kept++
 			continue
 		}
-		moved[i] = -1
 		r.count(&all[i])
 	}
-	r.log.Sessions = kept
+	for i, to := range moved {
+		if to >= 0 && to != i {
+			all[to] = all[i]
+		}
+	}
+	clear(all[kept:])
+	r.log.Sessions = all[:kept]
 	r.moved(moved)
 }
 

@@ -180,7 +180,7 @@ func (m *merger) start() {
 // put waits for room.
 func (m *merger) put(f *feed, rec *record) error {
 	one := *rec
-	one.signs = slices.Clone(rec.signs)
+	one.fits = slices.Clone(rec.fits)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(f.queue) >= queueSize && !m.stopped {

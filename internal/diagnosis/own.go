@@ -49,7 +49,7 @@ func (r *reader) event(stage evidence.Stage, kind evidence.Kind, rec *record) {
 		attributes[a[1]] = strings.Trim(a[2], `"`)
 	}
 	if e := attributes["encoder"]; e != "" && encoderName.MatchString(e) {
-		s.Encoder = e
+		s.Encoder = strings.Clone(e)
 	}
 	switch kind {
 	case evidence.Began:
@@ -57,7 +57,7 @@ func (r *reader) event(stage evidence.Stage, kind evidence.Kind, rec *record) {
 	case evidence.Done:
 		r.stage(stage, Done, attributes["socket"], rec.at, rec.place)
 	case evidence.Failed:
-		s.records[stage] = &StageRecord{Stage: stage, State: Failed, At: rec.at, Detail: wolflog.Redact(attributes["fault"]), Place: rec.place}
+		s.records[stage] = &StageRecord{Stage: stage, State: Failed, At: rec.at, Detail: r.redacted(attributes["fault"]), Place: rec.place}
 	case evidence.Ended:
 		s.End, s.Ended, s.lastEnd, r.route.ended = ownEnd(evidence.End(attributes["end"])), rec.at, rec.at, r.session
 		r.stage(evidence.StageStop, Done, attributes["end"], rec.at, rec.place)

@@ -35,7 +35,8 @@ type reader struct {
 	tell func(Link)
 	told map[toldKey]bool
 
-	folder folder
+	folder  folder
+	details map[string]string // without secrets, by what they were
 	// The numbers of the newest session and life.
 	sessions, lives int
 }
@@ -45,6 +46,7 @@ type signOf struct {
 	fault int
 	sign  *Sign
 	mark  *mark
+	rule  pattern // what narrows it
 }
 
 // Read reads logs. Those that tell when their lines were written are put
@@ -58,7 +60,7 @@ func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source)
 	began := time.Now()
 	r := &reader{
 		c: c, log: &Log{Lives: []Life{{Number: 1, Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(), lives: 1,
-		tell: tell, told: map[toldKey]bool{},
+		tell: tell, told: map[toldKey]bool{}, details: map[string]string{},
 	}
 	r.prepare()
 	for _, s := range sources {
@@ -85,8 +87,10 @@ func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source)
 func (r *reader) scan(ctx context.Context, st *stream, workers int, give func(*record) error) error {
 	for _, s := range st.sources {
 		st.end.from = s.Reader
-		stats, err := r.matcher.ScanBy(ctx, workers, &st.end, func(found logscan.Line) error {
-			return give(r.record(st, s.Name, &found))
+		stats, err := logscan.ScanBy(ctx, r.matcher, workers, &st.end, r.look, func(number int64, rec *record) error {
+			rec.place = Place{s.Name, number}
+			r.date(st, rec)
+			return give(rec)
 		})
 		if err != nil {
 			return evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
@@ -149,39 +153,14 @@ func (r *reader) prepare() {
 		for n := range r.c.faults[i].Signs {
 			s := &r.c.faults[i].Signs[n]
 			literals = append(literals, s.Literal)
-			r.signs = append(r.signs, signOf{i, s, nil})
+			r.signs = append(r.signs, signOf{fault: i, sign: s, rule: patternOf(s.re)})
 		}
 	}
 	for i := range marks {
 		literals = append(literals, marks[i].literal)
-		r.signs = append(r.signs, signOf{mark: &marks[i]})
+		r.signs = append(r.signs, signOf{mark: &marks[i], rule: patternOf(marks[i].re)})
 	}
 	r.matcher = logscan.NewMatcher(literals)
-}
-
-// record is a line that holds a sign or a mark, with its time.
-type record struct {
-	line  wolflog.Line
-	at    time.Time
-	dated bool // by itself, not by the line before
-	place Place
-	text  string // with what follows it
-	signs []int  // indices in the reader's; valid until the next record is made
-}
-
-// record reads a line and dates it.
-func (r *reader) record(st *stream, file string, found *logscan.Line) *record {
-	rec := &st.rec
-	*rec = record{
-		line: wolflog.Parse(string(found.Text)), place: Place{file, found.Number}, text: string(found.Text) + " " + string(found.After), signs: found.Signs,
-	}
-	rec.at, rec.dated = st.dater.Date(&rec.line)
-	for _, i := range found.Signs {
-		if m := r.signs[i].mark; m != nil && m.kind == processStart {
-			st.dater.Restarted()
-		}
-	}
-	return rec
 }
 
 // take books a line.
@@ -202,21 +181,19 @@ func (r *reader) take(rec *record) {
 	}
 	r.late.closes(rec)
 	marked := false
-	for _, i := range rec.signs {
-		if m := r.signs[i].mark; m != nil {
+	for _, f := range rec.fits {
+		if m := r.signs[f.sign].mark; m != nil {
 			if m.kind == ownEvent {
 				marked = l.Shape == wolflog.Kennel
 				r.own(rec)
 				continue
 			}
-			if detail, ok := m.fits(l.Message); ok {
-				marked = true
-				r.session = r.sessionOf(rec, m, detail)
-				r.mark(m, detail, rec.at, rec.place)
-				r.learnFrom(m, detail, rec)
-				if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
-					s.Encoder = encoderIn(rec.text)
-				}
+			marked = true
+			r.session = r.sessionOf(rec, m, f.detail)
+			r.mark(m, f.detail, rec.at, rec.place)
+			r.learnFrom(m, f.detail, rec)
+			if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
+				s.Encoder = encoderIn(rec.text)
 			}
 		}
 	}
@@ -226,30 +203,11 @@ func (r *reader) take(rec *record) {
 	if s := r.live(); s != nil && l.Clock == wolflog.SinceStart {
 		s.Age = l.Time
 	}
-	// Of a fault with several signs in a line one counts.
-	seen := map[int]bool{}
-	for _, i := range rec.signs {
-		s := r.signs[i]
-		if s.mark != nil || seen[s.fault] || !s.sign.fits(l.Message) && (l.Shape == wolflog.Kennel || !s.sign.fits(rec.text)) {
-			continue
+	for _, f := range rec.fits {
+		if s := &r.signs[f.sign]; s.mark == nil {
+			r.found(s.fault, l, rec.at, rec.place)
 		}
-		seen[s.fault] = true
-		r.found(s.fault, l, rec.at, rec.place)
 	}
-}
-
-func (m *mark) fits(message string) (detail string, ok bool) {
-	if m.re == nil {
-		return "", true
-	}
-	groups := m.re.FindStringSubmatch(message)
-	if groups == nil {
-		return "", false
-	}
-	if len(groups) > 1 {
-		detail = strings.Clone(groups[1]) // or it would keep all of its line
-	}
-	return detail, true
 }
 
 // maxFindings bounds the different findings of a session; there are no more
@@ -489,7 +447,7 @@ func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 		}
 		return
 	}
-	if m.kind == appEnded && !s.owns(detail) || m.kind == stopped && r.route.lulled(at) {
+	if m.kind == appEnded && !s.owns(r.redacted(detail)) || m.kind == stopped && r.route.lulled(at) {
 		return // of a lobby that it was in
 	}
 	s.lastEnd, r.route.ended = at, r.session
@@ -508,7 +466,7 @@ func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 // owns tells whether a container is of the session's own app, as far as is known.
 func (s *Session) owns(container string) bool {
 	app := s.records[evidence.StageApp]
-	return container == "" || app == nil || !strings.HasPrefix(app.Detail, "/") || app.Detail == wolflog.Redact(container)
+	return container == "" || app == nil || !strings.HasPrefix(app.Detail, "/") || app.Detail == container
 }
 
 // begin begins a session. A return to one that the log shows has its ordinal.
@@ -562,7 +520,7 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 	}
 	rec.State, rec.At, rec.Place = state, at, place
 	if detail != "" {
-		rec.Detail = cutText(wolflog.Redact(detail))
+		rec.Detail = r.redacted(detail)
 	}
 }
 
@@ -653,23 +611,25 @@ func (r *reader) finish(streams []*stream) {
 
 // order lists the stages of a session.
 func (r *reader) order(s *Session) {
+	stages := evidence.Stages()
+	s.Stages = make([]StageRecord, 0, len(stages))
 	last := -1
-	for n, stage := range evidence.Stages() {
+	for n, stage := range stages {
 		if rec := s.records[stage]; rec != nil && (rec.State == Done || rec.State == Failed) {
 			last = n
 		}
 	}
-	for n, stage := range evidence.Stages() {
+	for n, stage := range stages {
 		rec := s.records[stage]
 		switch {
 		case rec != nil:
+			s.Stages = append(s.Stages, *rec)
 		case !r.log.Lives[s.Life].debug:
-			rec = &StageRecord{Stage: stage, State: Hidden}
+			s.Stages = append(s.Stages, StageRecord{Stage: stage, State: Hidden})
 		case n < last && slices.Contains(optional, stage):
-			continue // this app has none
+			// This app has none.
 		default:
-			rec = &StageRecord{Stage: stage, State: Absent}
+			s.Stages = append(s.Stages, StageRecord{Stage: stage, State: Absent})
 		}
-		s.Stages = append(s.Stages, *rec)
 	}
 }

@@ -19,7 +19,6 @@ type stream struct {
 	sources []Source
 	dater   wolflog.Dater
 	head    head
-	rec     record
 	end     tail
 	to      time.Time // of the last line
 	polls   []poll    // at the ends of its sources
@@ -155,7 +154,7 @@ func (h *head) mark(message string, at time.Time, dater *wolflog.Dater) {
 		if !strings.Contains(message, m.literal) {
 			continue
 		}
-		if _, fits := m.fits(message); !fits {
+		if s := (signOf{rule: pattern{any: m.re}}); !s.fits(message) {
 			continue
 		}
 		h.owns = true

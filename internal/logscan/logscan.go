@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -15,7 +16,7 @@ const (
 	// rest is cut.
 	MaxLine = 64 << 10
 	// chunk is how much is read at a time.
-	chunk = 1 << 20
+	chunk = 256 << 10
 	// afterBytes is how much of what follows a line is delivered.
 	afterBytes = 512
 	// maxWorkers bounds memory: each has a segment or two.
@@ -54,12 +55,35 @@ type Stats struct {
 // that nothing more comes for now: what is there is delivered then, even where
 // what follows the last line is not complete.
 func (m *Matcher) Scan(ctx context.Context, r io.Reader, hit func(Line) error) (Stats, error) {
-	return m.ScanBy(ctx, runtime.GOMAXPROCS(0), r, hit)
+	return m.scan(ctx, runtime.GOMAXPROCS(0), r, func(*segment) {}, func(seg *segment, i int, before int64) error {
+		return hit(seg.line(seg.hits[i], before))
+	})
 }
 
-// ScanBy is Scan with so many segments at the same time, at least one: for those
-// who scan several logs at once.
-func (m *Matcher) ScanBy(ctx context.Context, workers int, r io.Reader, hit func(Line) error) (Stats, error) {
+// ScanBy is Scan with so many segments at the same time, at least one, for those
+// who scan several logs at once; and what can be said of a line by itself is found
+// out by look, for several lines at the same time. Its second argument is what
+// hit is given with the line's number, and is as an earlier line has left it. The
+// line that look is given has no number yet.
+func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, look func(*Line, *T), hit func(number int64, looked *T) error) (Stats, error) {
+	each := func(seg *segment) {
+		looked, _ := seg.looked.([]T)
+		looked = slices.Grow(looked[:0], len(seg.hits))[:len(seg.hits)]
+		var line Line
+		for i, h := range seg.hits {
+			line = seg.line(h, 0)
+			look(&line, &looked[i])
+		}
+		seg.looked = looked
+	}
+	return m.scan(ctx, workers, r, each, func(seg *segment, i int, before int64) error {
+		return hit(before+seg.hits[i].newlines, &seg.looked.([]T)[i])
+	})
+}
+
+// scan has look called by the workers for each segment, and hit for each line in
+// order.
+func (m *Matcher) scan(ctx context.Context, workers int, r io.Reader, look func(*segment), hit func(seg *segment, i int, before int64) error) (Stats, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	workers = max(1, min(workers, maxWorkers))
 	p := &pipeline{
@@ -75,6 +99,7 @@ func (m *Matcher) ScanBy(ctx context.Context, workers int, r io.Reader, hit func
 			s := newSearcher(m)
 			for seg := range p.work {
 				s.search(seg)
+				look(seg)
 				seg.done <- struct{}{}
 			}
 		})
@@ -119,23 +144,23 @@ func (p *pipeline) read(ctx context.Context) {
 }
 
 // deliver hands out the lines in their order.
-func (p *pipeline) deliver(ctx context.Context, hit func(Line) error) (stats Stats, err error) {
-	number := int64(1)
+func (p *pipeline) deliver(ctx context.Context, hit func(seg *segment, i int, before int64) error) (stats Stats, err error) {
+	before := int64(1)
 	unfinished := false
 	for seg := range p.ordered {
 		<-seg.done
 		if err := ctx.Err(); err != nil {
 			return stats, fmt.Errorf("scan the log: %w", err)
 		}
-		for _, h := range seg.hits {
+		for i := range seg.hits {
 			stats.Hits++
-			if err := hit(seg.line(h, number)); err != nil {
+			if err := hit(seg, i, before); err != nil {
 				return stats, err
 			}
 		}
-		number += seg.newlines
+		before += seg.newlines
 		unfinished = seg.buf[seg.limit-1] != '\n'
-		stats.Lines = number - 1
+		stats.Lines = before - 1
 		p.free <- seg
 	}
 	if unfinished {

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 
@@ -129,4 +131,31 @@ func FuzzScan(f *testing.F) {
 			t.Errorf("got %v, want %v", got, naive(string(text), literals))
 		}
 	})
+}
+
+// TestScanByLooksInParallelAndTellsInOrder: each line is looked at once, whatever
+// the workers, and told with its number and what was found out.
+func TestScanByLooksInParallelAndTellsInOrder(t *testing.T) {
+	const lines = 60_000
+	var text strings.Builder
+	for i := range lines {
+		fmt.Fprintf(&text, "%d ERROR here and more, so that there are several segments\n", i+1)
+	}
+	for workers := range 4 {
+		var looked atomic.Int64
+		told := int64(0)
+		look := func(l *Line, into *string) {
+			looked.Add(1)
+			*into, _, _ = strings.Cut(string(l.Text), " ")
+		}
+		stats, err := ScanBy(t.Context(), NewMatcher([]string{"ERROR here"}), workers, strings.NewReader(text.String()), look, func(number int64, into *string) error {
+			if told++; number != told || *into != strconv.FormatInt(told, 10) {
+				return fmt.Errorf("line %d, of which %q was found out, came as number %d", told, *into, number)
+			}
+			return nil
+		})
+		if err != nil || told != lines || looked.Load() != lines || stats.Hits != lines {
+			t.Errorf("%d workers: %v, %d looked at, %d told, %+v", workers, err, looked.Load(), told, stats)
+		}
+	}
 }

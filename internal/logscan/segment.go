@@ -20,6 +20,7 @@ type segment struct {
 	newlines int64
 	hits     []hit
 	signs    []int // of all hits
+	looked   any   // what ScanBy's caller found out, by hit
 	done     chan struct{}
 }
 

@@ -1,0 +1,116 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/logscan"
+	"github.com/kennel-stream/kennel/internal/wolflog"
+)
+
+// record is a line that holds a sign or a mark, with its time.
+type record struct {
+	// What the line says by itself.
+	line wolflog.Line
+	text string // with what follows it, where a pipeline is described
+	fits []fit  // valid until the next record is made
+	// What those before it say.
+	at    time.Time
+	dated bool // by itself, not by the line before
+	place Place
+}
+
+// fit is a sign or a mark that a line is.
+type fit struct {
+	sign   int    // the reader's index
+	detail string // of a mark
+}
+
+// look reads a line by itself. It is called for several lines at the same time.
+func (r *reader) look(found *logscan.Line, rec *record) {
+	whole := string(found.Text)
+	*rec = record{line: wolflog.Parse(whole), fits: rec.fits[:0]}
+	after := ""
+	for _, i := range found.Signs {
+		s := &r.signs[i]
+		if s.mark != nil {
+			if detail, ok := s.marks(rec.line.Message); ok {
+				rec.fits = append(rec.fits, fit{i, detail})
+				if s.mark.stage == evidence.StageVideoPipeline || s.mark.stage == evidence.StageAudioPipeline {
+					rec.text = whole + " " + string(found.After)
+				}
+			}
+			continue
+		}
+		// Of a fault with several signs in a line one counts.
+		if slices.ContainsFunc(rec.fits, func(f fit) bool { return r.signs[f.sign].mark == nil && r.signs[f.sign].fault == s.fault }) {
+			continue
+		}
+		if !s.fits(rec.line.Message) {
+			if rec.line.Shape == wolflog.Kennel {
+				continue
+			}
+			if after == "" {
+				after = whole + " " + string(found.After)
+			}
+			if !s.fits(after) {
+				continue
+			}
+		}
+		rec.fits = append(rec.fits, fit{sign: i})
+	}
+}
+
+// date gives a line its time.
+func (r *reader) date(st *stream, rec *record) {
+	rec.at, rec.dated = st.dater.Date(&rec.line)
+	for _, f := range rec.fits {
+		if m := r.signs[f.sign].mark; m != nil && m.kind == processStart {
+			st.dater.Restarted()
+		}
+	}
+}
+
+// fits tells whether a line that holds the literal is the sign.
+func (s *signOf) fits(text string) bool { return s.rule.any == nil || s.rule.in(text) }
+
+// marks tells whether one is the mark, and its detail.
+func (s *signOf) marks(message string) (detail string, ok bool) {
+	if s.rule.any == nil {
+		return "", true
+	}
+	if s.rule.any.NumSubexp() == 0 {
+		return "", s.rule.in(message)
+	}
+	groups := s.rule.find(message)
+	if groups == nil {
+		return "", false
+	}
+	if len(groups) > 1 {
+		detail = strings.Clone(groups[1]) // or it would keep all of its line
+	}
+	return detail, true
+}
+
+// redacted is a mark's detail without secrets; the same ones come again and again.
+func (r *reader) redacted(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	clean, known := r.details[detail]
+	if !known {
+		clean = strings.Clone(cutText(wolflog.Redact(detail))) // or it would keep all of its line
+		if len(r.details) >= maxDetails {
+			clear(r.details)
+		}
+		if len(detail) < maxKey {
+			r.details[strings.Clone(detail)] = clean
+		}
+	}
+	return clean
+}
+
+// maxDetails bounds how many are known.
+const maxDetails = 1000

@@ -283,9 +283,9 @@ func (c *churning) pause(ctx context.Context) {
 	c.floor.Lock()
 	defer c.floor.Unlock()
 	c.mu.Lock()
-	done := c.done
+	done, goroutines := c.done, c.result.Before.Goroutines
 	c.mu.Unlock()
-	p, err := c.host.quiet(ctx, done)
+	p, err := c.host.quiet(ctx, done, goroutines)
 	if err != nil {
 		return // a host that does not come to rest is found at the end
 	}

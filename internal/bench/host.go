@@ -275,23 +275,32 @@ func (h *host) measure(ctx context.Context, sessions int) (Point, error) {
 	}, err
 }
 
-// quiet measures the host as soon as no session runs: the least of a few looks,
-// since what has just ended is given back at some next moment.
-func (h *host) quiet(ctx context.Context, sessions int) (least Point, err error) {
+const (
+	// looks is how often a host at rest is measured: what has just ended is given
+	// back at some next moment, so that the least counts.
+	looks = 30
+	// restTime bounds the wait for receipts, which are taken again some seconds
+	// after the end of a session.
+	restTime = 15 * time.Second
+)
+
+// quiet measures the host when no session runs and no receipt waits, which is
+// when it has as many goroutines as before.
+func (h *host) quiet(ctx context.Context, sessions, goroutines int) (least Point, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	looks := 0
+	n, patience := 0, time.Now().Add(restTime)
 	err = h.until(ctx, "no session runs", func() bool {
 		p, err := h.measure(ctx, sessions)
-		if err != nil || p.LiveSessions > 0 {
-			looks = 0
+		if err != nil || p.LiveSessions > 0 || p.Goroutines > goroutines && time.Now().Before(patience) {
+			n = 0
 			return false
 		}
-		if looks == 0 || p.RSS < least.RSS {
+		if n == 0 || p.RSS < least.RSS {
 			least = p
 		}
-		looks++
-		return looks >= 10
+		n++
+		return n >= looks
 	})
 	return least, err
 }

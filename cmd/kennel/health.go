@@ -71,6 +71,11 @@ func printHealth(w io.Writer, h web.Health) error {
 			_, _ = fmt.Fprintf(w, "dark      the meter %q since %s: %s\n", m.Name, m.Since.Format(time.TimeOnly), m.Error)
 		}
 	}
+	for _, e := range h.Events {
+		if e.Fault != "" {
+			_, _ = fmt.Fprintf(w, "event     %s %s\n", e.Wall.Local().Format(time.TimeOnly), describe(e))
+		}
+	}
 	c := h.Canary
 	if c.At.IsZero() {
 		_, err := fmt.Fprintln(w, "canary    not back yet")

@@ -114,7 +114,7 @@ func printSession(w io.Writer, s web.SessionDetail) error {
 	if err := printReceipt(w, s.Receipt); err != nil {
 		return err
 	}
-	for _, name := range []string{"app", "display", "media"} {
+	for _, name := range []string{"app", "display", "media", "sound", "audio"} {
 		for _, line := range s.Output[name] {
 			if _, err := fmt.Fprintf(w, "%s: %s\n", name, line); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,9 +24,12 @@ type Recorder struct {
 	queue chan record
 
 	ended int // since the history was pruned; of Run
+	done  int // records taken from the queue; of Run
 
 	mu        sync.Mutex // covers what follows
 	lost      int
+	sent      int    // records put into the queue
+	late      []late // what may not be lost, though the queue was full
 	history   int
 	outputDir string
 }
@@ -38,6 +42,22 @@ const recorderQueue = 4096
 type record struct {
 	event   evidence.Event
 	receipt *session.Receipt
+}
+
+// late is a record that found the queue full: its turn comes once so many have
+// been taken from the queue.
+type late struct {
+	after int
+	record
+}
+
+// maxLate bounds them: no host begins so many sessions while its database hangs.
+const maxLate = 4096
+
+// essential tells what the history may not lack: that a session began and ended,
+// and its receipt.
+func (r *record) essential() bool {
+	return r.receipt != nil || r.event.Kind == evidence.Ended || r.event.Seq == 1
 }
 
 // NewRecorder returns a Recorder; Run must be called.
@@ -115,8 +135,8 @@ func (r *Recorder) Receipt(receipt session.Receipt) {
 	for _, name := range receipt.Took.Resources() {
 		attrs = append(attrs, string(name), receipt.Took[name].String())
 	}
-	if fault := receipt.Fault(); fault != "" {
-		r.log.Error("receipt", append(attrs, "fault", string(fault), "residue", receipt.Residue)...)
+	if receipt.Fault() != "" {
+		r.log.Warn("receipt", append(attrs, "residue", receipt.Residue)...) // an event tells the fault
 	} else {
 		r.log.Info("receipt", append(attrs, "residue", 0)...)
 	}
@@ -124,12 +144,34 @@ func (r *Recorder) Receipt(receipt session.Receipt) {
 }
 
 func (r *Recorder) enqueue(entry record) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	select {
 	case r.queue <- entry:
+		r.sent++
 	default:
-		r.mu.Lock()
-		r.lost++
-		r.mu.Unlock()
+		if !entry.essential() || len(r.late) >= maxLate {
+			r.lost++
+			return
+		}
+		r.late = append(r.late, late{r.sent, entry})
+	}
+}
+
+// take keeps a record of the queue, and those whose turn has come with it.
+func (r *Recorder) take(entry record) {
+	r.keep(entry)
+	r.done++
+	r.mu.Lock()
+	n := 0
+	for n < len(r.late) && r.late[n].after <= r.done {
+		n++
+	}
+	due := slices.Clone(r.late[:n])
+	r.late = slices.Delete(r.late, 0, n)
+	r.mu.Unlock()
+	for _, l := range due {
+		r.keep(l.record)
 	}
 }
 
@@ -141,12 +183,12 @@ func (r *Recorder) Run(ctx context.Context) {
 	for {
 		select {
 		case e := <-r.queue:
-			r.keep(e)
+			r.take(e)
 		case <-ctx.Done():
 			for {
 				select {
 				case e := <-r.queue:
-					r.keep(e)
+					r.take(e)
 				default:
 					return
 				}

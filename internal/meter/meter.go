@@ -92,6 +92,8 @@ const (
 	// Cgroups and Directories are what a session made in the file system.
 	Cgroups     Resource = "cgroups"
 	Directories Resource = "directories"
+	// Sinks are what apps play sound to: a session's own sound server, by its socket.
+	Sinks Resource = "sinks"
 	// Containers are those of a container engine.
 	Containers Resource = "containers"
 )

@@ -171,7 +171,7 @@ func (h *house) finished(s *Session, want evidence.End) {
 func (h *house) nothingLeft(id string) {
 	h.t.Helper()
 	for _, e := range h.seen() {
-		if e.Session == id && e.Fault == evidence.FaultResidue {
+		if e.Session == id && (e.Fault == evidence.FaultResidue || e.Attrs["left"] != "") {
 			h.t.Errorf("residue: %v", e.Attrs)
 		}
 	}

@@ -128,6 +128,9 @@ type House struct {
 	trends  trendWatch
 	started time.Time
 
+	toldMu sync.Mutex // covers told; it may be taken with mu held
+	told   []evidence.Event
+
 	mu       sync.Mutex // covers what follows
 	ends     map[evidence.End]int64
 	leaked   int64 // receipts with a residue
@@ -329,7 +332,30 @@ func (h *House) fault(id evidence.FaultID, what string, attrs ...string) {
 	for i := 0; i+1 < len(attrs); i += 2 {
 		e.Attrs[attrs[i]] = attrs[i+1]
 	}
+	h.tell(e)
+}
+
+// maxHostEvents is how many events of the host itself are kept.
+const maxHostEvents = 200
+
+// tell passes on an event of the host itself, which is in no session's history,
+// and keeps the newest.
+func (h *House) tell(e evidence.Event) {
+	h.toldMu.Lock()
+	h.told = append(h.told, e)
+	if more := len(h.told) - maxHostEvents; more > 0 {
+		h.told = slices.Delete(h.told, 0, more)
+	}
+	h.toldMu.Unlock()
 	h.o.Event(e)
+}
+
+// Events are the newest of the host itself, oldest first: meters that went dark
+// or came back, budgets that are nearly taken, what grows, what canaries leave.
+func (h *House) Events() []evidence.Event {
+	h.toldMu.Lock()
+	defer h.toldMu.Unlock()
+	return slices.Clone(h.told)
 }
 
 // Ends counts the sessions that ended since the start, by the reason, and the

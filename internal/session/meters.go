@@ -153,7 +153,7 @@ func (h *House) meterChanged(r meter.Reading) {
 	} else {
 		e.Attrs["state"] = "answers again"
 	}
-	h.o.Event(e)
+	h.tell(e)
 }
 
 // dark tells whether a meter is dark. A machine without that GPU has none.

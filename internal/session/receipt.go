@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -87,6 +88,7 @@ func (s *Session) take() meter.Usage {
 	}
 	u[meter.Directories] = present([]string{s.dir})
 	u[meter.Cgroups] = present(s.cgroups())
+	u[meter.Sinks] = present([]string{s.soundSocket()})
 	if names, _ := s.containers(); len(names) > 0 {
 		u[meter.Containers] = meter.Exactly(len(names))
 	}
@@ -171,6 +173,9 @@ func (s *Session) left(last bool) (u meter.Usage, residue []string) {
 	}
 	u[meter.Directories] = present([]string{s.dir})
 	u[meter.Cgroups] = present(s.cgroups())
+	if u[meter.Sinks] = present([]string{s.soundSocket()}); u[meter.Sinks].N > 0 {
+		residue = append(residue, "sink "+s.soundSocket())
+	}
 	return u, residue
 }
 
@@ -214,6 +219,9 @@ func (s *Session) receipt(took, left meter.Usage, end evidence.End) {
 		if s.request.Client == canaryClient {
 			h.canaryLeft(r)
 			return
+		}
+		if fault := r.Fault(); fault != "" {
+			s.trace.Failed(evidence.StageStop, fault, "residue", strings.Join(r.Residue, "; "))
 		}
 		if h.o.Receipt != nil {
 			h.o.Receipt(r)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -56,7 +57,7 @@ func TestReceiptOfAHealthySession(t *testing.T) {
 	if r.Session != s.ID() || r.App != "demo" || r.Client != "a" || r.End != evidence.EndStopped || r.Fault() != "" {
 		t.Errorf("receipt %+v", r)
 	}
-	for resource, least := range map[meter.Resource]int64{meter.Processes: 3, meter.Files: 20, meter.Memfds: 1, meter.UnixSockets: 3, meter.Directories: 1} {
+	for resource, least := range map[meter.Resource]int64{meter.Processes: 3, meter.Files: 20, meter.Memfds: 1, meter.UnixSockets: 3, meter.Directories: 1, meter.Sinks: 1} {
 		if took := r.Took[resource]; !took.Known || took.N < least {
 			t.Errorf("took %v %s, want %d at least", took, resource, least)
 		}
@@ -140,6 +141,15 @@ func TestReceiptFindsWhatWeLeak(t *testing.T) {
 		}
 		if r.Fault() != evidence.FaultResidue || !strings.Contains(strings.Join(r.Residue, "\n"), want) {
 			t.Errorf("planted %q, the receipt says %q, serve checked %t", want, r.Residue, r.ServeChecked)
+		}
+		told := 0
+		for _, e := range h.seen() {
+			if e.Session == s.ID() && e.Fault == evidence.FaultResidue && e.Attrs["residue"] == strings.Join(r.Residue, "; ") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("planted %q, and a leak was told %d times", want, told)
 		}
 		for _, cmd := range leaks {
 			_ = cmd.Process.Kill()
@@ -280,4 +290,39 @@ func TestReceiptOnABusyHost(t *testing.T) {
 		t.Errorf("the first one beside two: %q, checked %t", r.Residue, r.ServeChecked)
 	}
 	h.plant = nil
+}
+
+// TestWhatIsOnlyLate is a note, not a leak: the later look decides.
+func TestWhatIsOnlyLate(t *testing.T) {
+	h, receipts := withReceipts(t)
+	mounted := ""
+	h.plant = func(s *Session) {
+		if unix.Mount("none", s.dir, "tmpfs", 0, "") == nil {
+			mounted = s.dir
+		}
+	}
+	s := h.launch(request("a", demo()))
+	h.receiptDelay = patience // until it is told to look
+	s.End(evidence.EndStopped, "")
+	<-s.Done()
+	h.plant = nil
+	if mounted == "" {
+		t.Skip("needs to mount a file system")
+	}
+	first := h.await("the first look", 1, func(e evidence.Event) bool { return e.Attrs["left"] != "" })
+	if first.Fault != "" || first.Kind != evidence.Note || !strings.Contains(first.Attrs["left"], mounted) {
+		t.Errorf("the first look: %+v", first)
+	}
+	if err := errors.Join(unix.Unmount(mounted, unix.MNT_DETACH), os.RemoveAll(mounted)); err != nil {
+		t.Fatal(err)
+	}
+	h.endReceipts() // now
+	if r := receive(t, receipts); len(r.Residue) > 0 {
+		t.Errorf("residue %q", r.Residue)
+	}
+	for _, e := range h.seen() {
+		if e.Fault == evidence.FaultResidue {
+			t.Errorf("a leak was told: %+v", e)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,14 @@ func TestAGrowthIsTold(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("told %d times", n)
+	}
+	if kept := h.Events(); len(kept) != 1 || kept[0].Fault != evidence.FaultTrend {
+		t.Errorf("events of the host: %+v", kept)
+	}
+	for n := range maxHostEvents + 5 {
+		h.House.event("test", "n", strconv.Itoa(n))
+	}
+	if kept := h.Events(); len(kept) != maxHostEvents || kept[0].Attrs["n"] != "5" || kept[len(kept)-1].Attrs["n"] != strconv.Itoa(maxHostEvents+4) {
+		t.Errorf("%d events of the host, from %v", len(kept), kept[0].Attrs)
 	}
 }

@@ -82,12 +82,22 @@ func (l *Local) Health(ctx context.Context, now bool) (Health, error) {
 	}
 	h := Health{Canary: l.House.Health(), Encoders: l.House.Rungs(), Imports: l.House.Imports(), Budgets: l.House.Budgets()}
 	h.Meters, h.GPUs = l.House.Meters()
+	h.Events = l.House.Events()
+	h.Events = h.Events[max(0, len(h.Events)-healthEvents):]
 	if err := l.House.Ready(); err != nil {
 		h.Why = err.Error()
 	} else {
 		h.Ready = true
 	}
 	return h, nil
+}
+
+// healthEvents is how many events of the host its health shows.
+const healthEvents = 10
+
+// Events implements Backend.
+func (l *Local) Events(context.Context) ([]evidence.Event, error) {
+	return append([]evidence.Event{}, l.House.Events()...), nil
 }
 
 // Metrics implements Backend.
@@ -272,7 +282,7 @@ func ofHistory(h store.Session) Session {
 func (l *Local) Session(ctx context.Context, id string) (SessionDetail, error) {
 	if s, ok := l.House.Session(id); ok {
 		d := SessionDetail{Session: l.describe(s), Events: s.Trace().Events(), Output: map[string][]string{}}
-		for _, name := range []string{"app", "display", "media"} {
+		for _, name := range []string{"app", "display", "media", "sound", "audio"} {
 			if tail := s.OutputTail(name); len(tail) > 0 {
 				d.Output[name] = tail
 			}

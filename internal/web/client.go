@@ -106,6 +106,11 @@ func (c *Remote) Metrics(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "ask the host itself", http.StatusNotImplemented)
 }
 
+// Events implements Backend.
+func (c *Remote) Events(ctx context.Context) (all []evidence.Event, err error) {
+	return all, c.call(ctx, http.MethodGet, "events", nil, &all)
+}
+
 // Trends implements Backend.
 func (c *Remote) Trends(ctx context.Context) (t Trends, err error) {
 	return t, c.call(ctx, http.MethodGet, "trends", nil, &t)

@@ -73,6 +73,7 @@ func handler(b Backend) http.Handler {
 	mux.HandleFunc("GET /api/v1/health", answer(func(r *http.Request) (any, error) {
 		return b.Health(r.Context(), r.URL.Query().Get("now") == "true")
 	}))
+	mux.HandleFunc("GET /api/v1/events", answer(func(r *http.Request) (any, error) { return b.Events(r.Context()) }))
 	mux.HandleFunc("GET /api/v1/trends", answer(func(r *http.Request) (any, error) { return b.Trends(r.Context()) }))
 	mux.HandleFunc("GET /api/v1/memory", answer(func(r *http.Request) (any, error) { return b.Memory(r.Context()) }))
 	mux.HandleFunc("GET /api/v1/apps", answer(func(r *http.Request) (any, error) { return b.Apps(r.Context()) }))

@@ -148,12 +148,17 @@ type Health struct {
 	// null where there is none.
 	Meters []meter.Reading `json:"meters"`
 	GPUs   *meter.GPUs     `json:"gpus"`
+	// Events are the newest of the host itself, oldest first.
+	Events []evidence.Event `json:"events,omitempty"`
 }
 
 // Backend is what the API acts on. Its errors are evidence.Errors.
 type Backend interface {
 	Status(context.Context) (Status, error)
 	Memory(context.Context) (Memory, error)
+	// Events are those of the host itself, which are in no session's history:
+	// meters that go dark, budgets, what grows, what canaries leave. Oldest first.
+	Events(context.Context) ([]evidence.Event, error)
 	// Trends draws them from the newest receipts.
 	Trends(context.Context) (Trends, error)
 	// Health returns the newest result, or with now that of a canary which runs

@@ -42,6 +42,8 @@ type Engine struct {
 	api *client.Client
 	// Socket is where it listens.
 	Socket string
+
+	silence, tellEvery time.Duration // pullSilence and tellEvery, but in tests
 }
 
 // Connect finds the first engine that answers at one of the sockets.

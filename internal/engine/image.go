@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -61,13 +62,14 @@ const (
 	pullSilence = 2 * time.Minute
 )
 
-// Pull fetches an image. tell is called from time to time, on the caller's
-// goroutine. Only ctx bounds the whole; a registry that falls silent does not
+// Pull fetches an image. tell is called from time to time, never twice at once
+// and not after the return. Only ctx bounds the whole; a registry that falls silent does not
 // hold it for ever.
 func (e *Engine) Pull(ctx context.Context, image string, tell func(Progress)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(pullSilence, func() { cancel(fmt.Errorf("nothing came for %s", pullSilence)) })
+	patience := cmp.Or(e.silence, pullSilence)
+	silence := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing came for %s", patience)) })
 	defer silence.Stop()
 	auth, unread := credentials(image, os.Getenv)
 	fail := func(err error) error {
@@ -80,34 +82,84 @@ func (e *Engine) Pull(ctx context.Context, image string, tell func(Progress)) er
 	if err != nil {
 		return fail(orCause(ctx, err))
 	}
-	layers, told := map[string]jsonstream.Progress{}, time.Time{}
+	known := layers{}
+	telling := tellFrom(tell, cmp.Or(e.tellEvery, tellEvery))
+	defer telling.stop()
 	for m, err := range stream.JSONMessages(ctx) {
 		if err != nil {
 			return fail(orCause(ctx, err))
 		}
-		silence.Reset(pullSilence)
+		silence.Reset(patience)
 		if m.Error != nil {
 			return fail(m.Error)
 		}
-		if _, known := layers[m.ID]; m.Progress != nil && m.Progress.Total > 0 && m.Status == "Downloading" && (known || len(layers) < mostLayers) {
-			layers[m.ID] = *m.Progress
-		} else if l, ok := layers[m.ID]; ok && m.Status == "Download complete" {
-			l.Current = l.Total
-			layers[m.ID] = l
-		}
-		if now := time.Now(); now.Sub(told) >= tellEvery {
-			told = now
-			var p Progress
-			for _, l := range layers {
-				p.Done, p.Total = p.Done+l.Current, p.Total+l.Total
-			}
-			tell(p)
-		}
+		telling.set(known.heed(m))
 	}
 	if ctx.Err() != nil {
 		return fail(context.Cause(ctx))
 	}
 	return nil
+}
+
+// layers are how far those of an image are, by their ids.
+type layers map[string]jsonstream.Progress
+
+// heed takes over what an engine says, and returns how far the whole is.
+func (l layers) heed(m jsonstream.Message) (p Progress) {
+	one, known := l[m.ID]
+	if m.Progress != nil && m.Progress.Total > 0 && m.Status == "Downloading" && (known || len(l) < mostLayers) {
+		l[m.ID] = *m.Progress
+	} else if known && m.Status == "Download complete" {
+		one.Current = one.Total
+		l[m.ID] = one
+	}
+	for _, one := range l {
+		p.Done, p.Total = p.Done+one.Current, p.Total+one.Total
+	}
+	return p
+}
+
+// teller tells the newest progress, but not too often. A download that stalls
+// has told its last.
+type teller struct {
+	newest chan Progress // holds one
+	ended  chan struct{}
+	over   chan struct{}
+}
+
+func tellFrom(tell func(Progress), every time.Duration) *teller {
+	t := &teller{newest: make(chan Progress, 1), ended: make(chan struct{}), over: make(chan struct{})}
+	go func() {
+		defer close(t.over)
+		for {
+			select {
+			case p := <-t.newest:
+				tell(p)
+			case <-t.ended:
+				return
+			}
+			select {
+			case <-time.After(every):
+			case <-t.ended:
+				return
+			}
+		}
+	}()
+	return t
+}
+
+// set takes the place of what has not been told yet.
+func (t *teller) set(p Progress) {
+	select {
+	case <-t.newest:
+	default:
+	}
+	t.newest <- p
+}
+
+func (t *teller) stop() {
+	close(t.ended)
+	<-t.over
 }
 
 func orCause(ctx context.Context, err error) error {

@@ -35,6 +35,11 @@ func startOrphan(t *testing.T, instance string) <-chan struct{} {
 // killEncoder kills the process of the running encoder once it plays.
 func (h *house) killEncoder(s *Session) {
 	h.t.Helper()
+	h.endEncoder(s, syscall.SIGKILL)
+}
+
+func (h *house) endEncoder(s *Session, by syscall.Signal) {
+	h.t.Helper()
 	deadline := time.After(patience)
 	for {
 		s.mu.Lock()
@@ -42,7 +47,7 @@ func (h *house) killEncoder(s *Session) {
 		s.mu.Unlock()
 		if r != nil {
 			if _, p := r.current(); p != nil {
-				if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
+				if err := syscall.Kill(p.PID(), by); err != nil {
 					h.t.Fatal(err)
 				}
 				<-p.Done()
@@ -85,6 +90,36 @@ func TestEncoderDies(t *testing.T) {
 	next(t, frames)
 	h.killEncoder(s)
 	h.finished(s, evidence.EndEncoderDied)
+	// Others need not care who was killed here.
+	for _, r := range h.Rungs() {
+		if r.failures != 0 || r.Resting {
+			t.Errorf("rung: %+v", r)
+		}
+	}
+}
+
+// TestCrashesAreRemembered: a rung on which encoders crash rests for all.
+func TestCrashesAreRemembered(t *testing.T) {
+	h := open(t, options(t))
+	s := h.launch(request("a", demo()))
+	frames := h.play(s, stream)
+	for n := range 2 {
+		next(t, frames)
+		h.endEncoder(s, syscall.SIGSEGV)
+		h.await("death of the encoder", n+1, func(e evidence.Event) bool { return e.Fault == evidence.FaultEncoderDied })
+		for len(frames) > 0 {
+			<-frames
+		}
+	}
+	next(t, frames)
+	if r := h.Rungs()[0]; !r.Resting || s.Encoder() != "openh264enc" {
+		t.Errorf("encoder %s, rung %+v", s.Encoder(), r)
+	}
+	other := h.launch(request("b", demo()))
+	next(t, h.play(other, stream))
+	if other.Encoder() != "openh264enc" {
+		t.Errorf("the next session begins with %s", other.Encoder())
+	}
 }
 
 // TestEncoderMissing: the ladder goes on to the next rung, or the session ends

@@ -38,6 +38,17 @@ func isClients(err error) bool {
 	return ok
 }
 
+// killedError means that somebody else ended or stopped an encoder: other
+// sessions learn nothing from it about the rung.
+type killedError struct{ error }
+
+func (e killedError) Unwrap() error { return e.error }
+
+func wasKilled(err error) bool {
+	_, ok := errors.AsType[killedError](err)
+	return ok
+}
+
 // killed tells that somebody else ended an encoder, whatever it was reading.
 func killed(exit process.Exit, err error) bool {
 	return errors.Is(err, errStopped) || errors.Is(err, media.ErrGone) && exit.Signal == syscall.SIGKILL

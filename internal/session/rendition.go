@@ -124,7 +124,7 @@ func (r *rendition) replace(steps *ladder, failed string, err error) {
 	if buffer, ok := errors.AsType[clientBufferError](err); ok {
 		s.refuse(buffer)
 		steps.climb() // the house may have closed the rung meanwhile
-	} else if steps.step(err, r.frames, time.Now()) {
+	} else if blamed := steps.step(err, r.frames, time.Now()); blamed && !wasKilled(err) {
 		s.house.rungFailed(failed, err)
 	}
 	next, ok := steps.rung()
@@ -192,7 +192,9 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 		s.trace.Exited(evidence.StageVideoPipeline, "", "process", "media", "how", exit.String())
 		return ctx.Err()
 	}
-	if id, ok := trail.Buffer(); ok && !killed(exit, err) {
+	if killed(exit, err) {
+		err = killedError{err}
+	} else if id, ok := trail.Buffer(); ok {
 		err = clientBufferError{id, err}
 	}
 	if s.starvedBy(exit) {

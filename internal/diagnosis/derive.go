@@ -218,7 +218,7 @@ func (c *Catalogue) endsWithTrouble(s *Session, end time.Time) bool {
 	}
 	return slices.ContainsFunc(s.Findings, func(f Finding) bool {
 		entry := c.faults[c.byID[f.Fault]]
-		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords && f.Fault != "uinput" && c.explains(f.Fault, "wolf-killed")
+		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords && f.Fault != "uinput" && slices.Contains(c.faults[c.byID["wolf-killed"]].DependsOn, f.Fault)
 	})
 }
 

@@ -222,3 +222,22 @@ func TestEveryFaultCanBeFound(t *testing.T) {
 		}
 	}
 }
+
+// TestTroubleAtTheEndIsNoDeath: a log that ends right after trouble shows a death
+// only where that trouble is itself a usual cause of one.
+func TestTroubleAtTheEndIsNoDeath(t *testing.T) {
+	c := catalogue(t)
+	for sign, dies := range map[string]bool{
+		"\n!2026-03-03T10:02:00.300000Z ERROR waylanddisplaycore::comp: Event loop broke. err=IoError": false,
+		"\n120 ERROR malloc(): unaligned tcache chunk detected":                                        true,
+	} {
+		l, err := c.Read(t.Context(), Source{"x", strings.NewReader(script(t, logStreaming+sign))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := c.Diagnose(l)
+		if died := slices.ContainsFunc(d.Chain, func(link Link) bool { return link.Fault == "wolf-killed" }); died != dies {
+			t.Errorf("%s: dead is %t", sign, died)
+		}
+	}
+}

@@ -46,6 +46,7 @@ check: ## vet, format and lint
 	$(TOOL) staticcheck ./...
 
 bench: ## all benchmarks; BENCH=pattern picks some
+	@scripts/deps bench
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 fuzz: ## every fuzz target in turn, FUZZTIME each

@@ -120,7 +120,7 @@ func BenchmarkDoctor(b *testing.B) {
 func BenchmarkRipgrep(b *testing.B) {
 	rg, err := exec.LookPath("rg")
 	if err != nil {
-		b.Skip("NOT COMPARED: ripgrep is not installed (apt install ripgrep)")
+		b.Skip("NOT COMPARED: ripgrep is not installed (scripts/deps bench)")
 	}
 	dir := b.TempDir()
 	patterns := filepath.Join(dir, "patterns")

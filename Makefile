@@ -5,6 +5,9 @@ export GOFLAGS ?= -buildvcs=false
 
 GO       ?= go
 TOOL     := $(GO) tool -modfile=tools/go.mod
+# Tests that cannot run here say so in this file, which make test prints last.
+export KENNEL_SKIPPED := $(CURDIR)/bin/skipped
+
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
 BENCH    ?= .
@@ -33,10 +36,12 @@ test: ## everything that CI runs
 	$(GO) mod verify
 	$(GO) mod tidy -diff
 	@$(MAKE) --no-print-directory build
+	@rm -f $(KENNEL_SKIPPED)
 	$(call phase,unit tests with the race detector)
 	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 8m $(UNITS)
 	$(call phase,end-to-end tests with the real programs)
 	@if [ -d e2e ]; then KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 8m ./e2e; fi
+	@if [ -s $(KENNEL_SKIPPED) ]; then printf '\nNOT EVERYTHING WAS TESTED:\n'; sort -u $(KENNEL_SKIPPED); fi
 
 check: ## vet, format and lint
 	$(call phase,check)

@@ -35,6 +35,14 @@ func TestRequestKeepsItsBase(t *testing.T) {
 	if h := own.HostConfig; own.WorkingDir != "/games" || h.DeviceRequests[0].DeviceIDs[0] != "1" || len(h.SecurityOpt) > 0 || h.CapDrop[0] != "ALL" {
 		t.Errorf("%+v %+v", own.Config, h)
 	}
+	for text, want := range map[string]container.DeviceRequest{
+		"nvidia.com/gpu=0,nvidia.com/gpu=1": {Driver: "cdi", DeviceIDs: []string{"nvidia.com/gpu=0", "nvidia.com/gpu=1"}},
+		"2":                                 {Driver: "nvidia", Count: 2, Capabilities: [][]string{{"gpu", "compute", "graphics", "display", "video", "utility"}}},
+	} {
+		if diff := cmp.Diff(want, gpuRequest(text)); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+	}
 	// A log of the operator's own stays; else its file is bounded.
 	for base, want := range map[string]container.LogConfig{
 		"": {Type: "json-file", Config: map[string]string{"max-size": "1048576"}},

@@ -156,33 +156,67 @@ func TestAContainerSeesItsSessionOnly(t *testing.T) {
 	h, d, receipts := dock(t)
 	spec := boxed("sh", "-c", `id -u; cat /proc/self/status | while read k v; do case $k in CapEff:|NoNewPrivs:|Seccomp:) echo $k $v;; esac; done
 		ls /run/kennel; ls -d /run/kennel/pulse/native; touch /made 2>/dev/null && echo image writable; touch $HOME/made && echo home writable
-		echo $WAYLAND_DISPLAY $KENNEL_WIDTH $EXTRA; cat /etc/added; touch /etc/added 2>/dev/null && echo mount writable; echo over; exec sleep 1000`)
+		echo $WAYLAND_DISPLAY $KENNEL_WIDTH $EXTRA; cat /etc/added; touch /etc/added 2>/dev/null && echo mount writable; 
+		while read a b c d m rest; do echo mount $m; done </proc/self/mountinfo
+		cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null | while read n; do echo pids $n; done
+		cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu.max 2>/dev/null | while read n rest; do echo cpu $n; done
+		test -c /dev/x && echo device x; test -e /dev/kmsg && echo device kmsg; echo over; exec sleep 1000`)
 	added := filepath.Join(t.TempDir(), "added")
 	if err := os.WriteFile(added, []byte("from the host\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	spec.Runner.Env = []string{"EXTRA=more"}
-	spec.Runner.Container.ReadOnly = true
+	spec.Runner.Container.ReadOnly, spec.Runner.Container.PIDs, spec.Runner.Container.CPUs = true, 123, 0.5
+	spec.Runner.Container.Devices = []string{"/dev/null:/dev/x"}
 	spec.Runner.Container.Mounts = []string{added + ":/etc/added:ro"}
 	s := h.launch(request("a", spec))
 	text := h.output(s, "over")
 	for _, want := range []string{
 		fmt.Sprint(s.credential.UID), "CapEff: 0000000000000000", "NoNewPrivs: 1", "Seccomp: 2", "wayland-1", "/run/kennel/pulse/native",
-		"home writable", "wayland-1 640 more", "from the host",
+		"home writable", "wayland-1 640 more", "from the host", "pids 123", "cpu 50000", "device x",
 	} {
 		if !strings.Contains(text, want+"\n") {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	for _, bad := range []string{"image writable", "mount writable"} {
+	for _, bad := range []string{"image writable", "mount writable", "device kmsg"} {
 		if strings.Contains(text, bad) {
 			t.Errorf("%s", bad)
 		}
+	}
+	ours := []string{"/", "/run/kennel", "/run/kennel/wayland-1", "/run/kennel/pulse/native", "/home/retro", "/tmp", "/etc/added", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+	mounts := 0
+	for line := range strings.Lines(text) {
+		at, ok := strings.CutPrefix(strings.TrimSpace(line), "mount ")
+		if !ok {
+			continue
+		}
+		kernels := slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(dir string) bool { return at == dir || strings.HasPrefix(at, dir+"/") })
+		if mounts++; !kernels && !slices.Contains(ours, at) {
+			t.Errorf("it has a mount at %s", at)
+		}
+	}
+	if mounts < 8 { // what it needs at least, with /proc and /dev
+		t.Errorf("it lists %d mounts only:\n%s", mounts, text)
+	}
+	want := map[string]string{"stream.kennel.instance": h.o.Instance, "stream.kennel.session": s.ID(), "stream.kennel.app": "boxed"}
+	if all, err := labelled(t, d, want); err != nil || len(all) != 1 || all[0].Labels["stream.kennel.run"] == "" {
+		t.Errorf("with the labels %v: %+v, %v", want, all, err)
 	}
 	if r := h.endWithReceipt(s, receipts); r.Fault() != "" {
 		t.Errorf("receipt %+v", r)
 	}
 	h.noContainer(d)
+}
+
+func labelled(t *testing.T, d *enginetest.Docker, labels map[string]string) ([]engine.Container, error) {
+	t.Helper()
+	e, err := engine.Connect(t.Context(), []string{d.Socket})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = e.Close() }()
+	return e.Labelled(t.Context(), labels)
 }
 
 // output waits until the app has written a line, and returns all lines.

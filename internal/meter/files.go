@@ -64,6 +64,30 @@ func (p Proc) OpenFiles(pid int) (Usage, error) {
 	return u, nil
 }
 
+// OfKind counts the descriptors of one kind that some processes have, UnixSockets
+// excepted: it is for being asked all the time. Where one may not be looked into,
+// it is unknown.
+func (p Proc) OfKind(pids []int, kind Resource) Value {
+	n := 0
+	for _, pid := range pids {
+		dir := p.path(pid, "fd")
+		entries, err := os.ReadDir(dir)
+		if err != nil && !gone(err) {
+			return Value{}
+		}
+		for _, e := range entries {
+			target, err := os.Readlink(filepath.Join(dir, e.Name()))
+			if err != nil && !gone(err) {
+				return Value{}
+			}
+			if kindOf(target) == kind {
+				n++
+			}
+		}
+	}
+	return Exactly(n)
+}
+
 // gone reports that the process, or the file, ended while it was looked at.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || (err != nil && strings.Contains(err.Error(), "no such process"))

@@ -65,6 +65,11 @@ func TestOpenFiles(t *testing.T) {
 			t.Errorf("%s grew by %v, want %d", r, got, want)
 		}
 	}
+	for _, kind := range []Resource{Memfds, Sockets, GPUFiles} {
+		if got := Live.OfKind([]int{os.Getpid()}, kind); got != after[kind] {
+			t.Errorf("%v %s alone, %v with all", got, kind, after[kind])
+		}
+	}
 	if got := after[Files].Sub(before[Files]); got.N < 3 {
 		t.Errorf("files grew by %v", got)
 	}
@@ -76,13 +81,13 @@ func TestOpenFilesOfTheDeadAndOfStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, err := Live.OpenFiles(cmd.Process.Pid)
-	if err != nil || u[Files] != Exactly(0) {
+	if err != nil || u[Files] != Exactly(0) || Live.OfKind([]int{cmd.Process.Pid}, Sockets) != Exactly(0) {
 		t.Errorf("the dead hold %v, %v", u, err)
 	}
 	if os.Geteuid() == 0 {
 		return
 	}
-	if u := Live.Of([]int{1}); u[Files].Known {
+	if u := Live.Of([]int{1}); u[Files].Known || Live.OfKind([]int{1}, Sockets).Known {
 		t.Errorf("the files of another user's process are %v", u[Files])
 	}
 }

@@ -67,7 +67,7 @@ func (h *House) readFiles(context.Context) error {
 	_, err := meter.Live.OpenFiles(os.Getpid())
 	h.books.observe(h)
 	return errors.Join(err, h.forSteady(func(s *Session) error {
-		files := meter.Live.Of(s.Processes())[meter.GPUFiles]
+		files := meter.Live.OfKind(s.Processes(), meter.GPUFiles)
 		if files.Known {
 			s.gpuFiles.Store(files.N)
 		}

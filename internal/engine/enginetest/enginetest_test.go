@@ -18,4 +18,7 @@ func TestUntested(t *testing.T) {
 			t.Errorf("CI=%q, reason %q: %t, %s", c.ci, c.reason, fails, text)
 		}
 	}
+	if text, fails := verdict(errNotRoot, "true", ""); fails {
+		t.Errorf("who may not start an engine fails: %s", text)
+	}
 }

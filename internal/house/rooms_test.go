@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 
 	// What measures the whole.
 	"internal/checkup": {
-		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/process", "internal/sound",
+		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/pad", "internal/process", "internal/sound",
 	},
 	"internal/vitals": {"internal/diagnosis", "internal/engine", "internal/evidence", "internal/process"},
 	"internal/bench":  {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"internal/wolfconfig": {"internal/config", "internal/store"},
 	"internal/wolfapi":    {"internal/config", "internal/engine", "internal/evidence", "internal/host", "internal/session", "internal/store", "internal/web"},
 	"internal/host": {
-		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter",
+		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/pad",
 		"internal/session", "internal/store", "moonlight",
 	},
 	"internal/guard": {
@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	// A session and what it is made of.
 	"internal/session": {
 		"internal/app", "internal/barcode", "internal/card", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
-		"internal/ipc", "internal/media", "internal/meter", "internal/process", "internal/scene", "internal/sound", "internal/store",
+		"internal/ipc", "internal/media", "internal/meter", "internal/pad", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
 	"internal/diagnosis": {"internal/drawing", "internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
 	"internal/display": {
@@ -68,7 +68,7 @@ var rooms = map[string][]string{
 	},
 	"internal/sound":   {"internal/evidence", "internal/process"},
 	"internal/confine": {"internal/evidence", "internal/process"},
-	"internal/app":     {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/process"},
+	"internal/app":     {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/pad", "internal/process"},
 	"internal/meter":   {"internal/evidence", "internal/process"},
 
 	// The ground.
@@ -77,6 +77,8 @@ var rooms = map[string][]string{
 	"internal/logsource":           {"internal/engine", "internal/evidence", "internal/wolflog"},
 	"internal/engine":              {"internal/evidence"},
 	"internal/engine/enginetest":   {"internal/process"},
+	"internal/pad":                 {"internal/evidence"},
+	"internal/pad/padtest":         {"internal/pad"},
 	"internal/store":               {"internal/evidence"},
 	"internal/config":              {"internal/evidence"},
 	"internal/process":             {"internal/evidence", "internal/ipc"},

@@ -1309,7 +1309,7 @@ type ClientInterface interface {
 
 	// PostApiV1SessionsInputWithBody Hand input to a session
 	//
-	// Keyboard, pointer and text; a session has no gamepads.
+	// Keyboard, pointer and text, and gamepads where the app has them.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1318,7 +1318,7 @@ type ClientInterface interface {
 
 	// PostApiV1SessionsInput Hand input to a session
 	//
-	// Keyboard, pointer and text; a session has no gamepads.
+	// Keyboard, pointer and text, and gamepads where the app has them.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2096,7 +2096,7 @@ func (c *Client) PostApiV1SessionsAdd(ctx context.Context, body PostApiV1Session
 
 // PostApiV1SessionsInputWithBody Hand input to a session
 //
-// Keyboard, pointer and text; a session has no gamepads.
+// Keyboard, pointer and text, and gamepads where the app has them.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2115,7 +2115,7 @@ func (c *Client) PostApiV1SessionsInputWithBody(ctx context.Context, contentType
 
 // PostApiV1SessionsInput Hand input to a session
 //
-// Keyboard, pointer and text; a session has no gamepads.
+// Keyboard, pointer and text, and gamepads where the app has them.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3734,7 +3734,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1SessionsInputWithBodyWithResponse Hand input to a session
 	//
-	// Keyboard, pointer and text; a session has no gamepads.
+	// Keyboard, pointer and text, and gamepads where the app has them.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -3743,7 +3743,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostApiV1SessionsInputWithResponse Hand input to a session
 	//
-	// Keyboard, pointer and text; a session has no gamepads.
+	// Keyboard, pointer and text, and gamepads where the app has them.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5755,7 +5755,7 @@ func (c *ClientWithResponses) PostApiV1SessionsAddWithResponse(ctx context.Conte
 
 // PostApiV1SessionsInputWithBodyWithResponse Hand input to a session
 //
-// Keyboard, pointer and text; a session has no gamepads.
+// Keyboard, pointer and text, and gamepads where the app has them.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -5770,7 +5770,7 @@ func (c *ClientWithResponses) PostApiV1SessionsInputWithBodyWithResponse(ctx con
 
 // PostApiV1SessionsInputWithResponse Hand input to a session
 //
-// Keyboard, pointer and text; a session has no gamepads.
+// Keyboard, pointer and text, and gamepads where the app has them.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -135,8 +135,10 @@ func (c *container) live(began chan<- error, fetching chan<- struct{}) {
 	}
 	began <- err
 	if err == nil {
+		leave := c.enterPads()
 		logs := c.follow(time.Time{})
 		c.result = c.await(logs)
+		leave()
 		c.result.Ran = time.Since(c.started)
 	}
 	if c.output != nil {

@@ -134,6 +134,7 @@ func (r *Containers) engineSpec(spec Spec, place Place) (engine.Spec, error) {
 		s.Binds = append(s.Binds, b)
 	}
 	giveGPUs(os.DirFS("/"), c, &s)
+	givePads(&s, padsOf(spec, place))
 	return s, nil
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/confine"
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -55,6 +56,8 @@ type RunnerSpec struct {
 	Dir string `json:"dir,omitempty"`
 	// NewPrivileges lets the app gain rights by set-user-id programs.
 	NewPrivileges bool `json:"new_privileges,omitempty"`
+	// Gamepads gives the app those of the session's client.
+	Gamepads bool `json:"gamepads,omitempty"`
 	// OnExit is what follows when the app ends by itself with status 0, OnCrash
 	// when it ends otherwise; empty for End.
 	OnExit  Policy `json:"on_exit,omitempty"`
@@ -100,6 +103,8 @@ type Place struct {
 	Sound string
 	// Client is the id of the player's client.
 	Client string
+	// Pads are the gamepads of the client; nil where the session has none.
+	Pads *pad.Set
 	// Tell says to the player what a start that takes long is doing; nil for
 	// nobody. It must not block.
 	Tell func(string)

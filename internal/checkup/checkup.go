@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -50,8 +51,10 @@ type Options struct {
 	// ports are its own.
 	Running bool
 
-	// root is the machine's file system; tests have one of their own.
+	// root is the machine's file system, pads where it makes gamepads; tests have
+	// their own.
 	root fs.FS
+	pads pad.Machine
 }
 
 // Run checks everything. ctx bounds it. It changes nothing that stays.
@@ -61,7 +64,7 @@ func Run(ctx context.Context, o Options) Report {
 	defer spawner.Close()
 	r := Report{Items: []Item{}}
 	for _, check := range []func(context.Context, *process.Spawner, *Options) []Item{
-		checkMedia, checkSound, checkPorts, checkDiscovery, checkDirectories, checkIsolation, checkCgroups, checkMachine, checkApps,
+		checkMedia, checkSound, checkPorts, checkDiscovery, checkDirectories, checkIsolation, checkCgroups, checkMachine, checkPads, checkApps,
 	} {
 		r.Items = append(r.Items, check(ctx, spawner, &o)...)
 	}

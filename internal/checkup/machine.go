@@ -117,6 +117,15 @@ func checkGPUs(root fs.FS) Item {
 	return ok("gpu", "%s", strings.Join(nodes, " "))
 }
 
+// checkPads opens what makes the gamepads of clients.
+func checkPads(_ context.Context, _ *process.Spawner, o *Options) []Item {
+	if err := o.pads.Check(); err != nil {
+		what, cure, _ := strings.Cut(err.Error(), ": ")
+		return []Item{lacks("pads", Warning, cure, "%s: apps with gamepads = true do not get those of their client", what)}
+	}
+	return []Item{ok("pads", "apps with gamepads = true get those of their client")}
+}
+
 // checkApps looks for what many apps need.
 func checkApps(_ context.Context, _ *process.Spawner, o *Options) []Item {
 	fonts := ok("fonts", "there")

@@ -67,6 +67,9 @@ type Runner struct {
 	// NewPrivileges lets the app gain rights by set-user-id programs, as sudo
 	// does; it is off unless wanted.
 	NewPrivileges bool `toml:"new_privileges" json:"new_privileges,omitempty"`
+	// Gamepads gives the app the gamepads of its session's client, as devices of
+	// the kernel; it is off unless wanted.
+	Gamepads bool `toml:"gamepads" json:"gamepads,omitempty"`
 	// OnExit is what follows when the app ends by itself with status 0, OnCrash
 	// when it ends otherwise: "end" ends the session, "restart" starts the app
 	// again, "card" keeps the session and tells the player. Empty means "end".

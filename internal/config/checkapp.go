@@ -26,7 +26,7 @@ func (a App) check(path string, found *problems) {
 func (r Runner) check(path string, found *problems) {
 	switch r.Type {
 	case RunnerDemo:
-		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" {
+		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" || r.Gamepads {
 			found.addf(path, "the demo takes env, on_exit and on_crash and no other key beside type = %q", RunnerDemo)
 		}
 		r.checkSurroundings(path, found)

@@ -62,7 +62,7 @@ func TestFullFile(t *testing.T) {
 			{Title: "Demo", ID: DerivedID("demo"), Slug: "demo", Runner: Runner{Type: RunnerDemo}},
 			{
 				Title: "Terminal", ID: 42, Slug: "term", IconPNGPath: "/usr/share/pixmaps/foot.png",
-				Runner: Runner{Type: RunnerProcess, RunCmd: "foot --fullscreen", Env: []string{"TERM=foot", "EMPTY="}, User: "player", Dir: "/srv/play", NewPrivileges: true},
+				Runner: Runner{Type: RunnerProcess, RunCmd: "foot --fullscreen", Env: []string{"TERM=foot", "EMPTY="}, User: "player", Dir: "/srv/play", NewPrivileges: true, Gamepads: true},
 			},
 			{Title: "Café Münch", ID: DerivedID("caf-m-nch"), Slug: "caf-m-nch", Runner: Runner{Type: RunnerProcess, Args: []string{"true", ""}}},
 			{Title: "Box", ID: DerivedID("box"), Slug: "box", Runner: Runner{

@@ -61,6 +61,11 @@ type Spec struct {
 	// Strict takes all capabilities but those of Capabilities.
 	Strict       bool
 	Capabilities []string
+	// Without are capabilities that are taken where nothing else names them.
+	Without []string
+	// DeviceRules are for device files that are not there yet, as docker run
+	// --device-cgroup-rule takes them.
+	DeviceRules []string
 	// SecurityOpt are profiles, as Docker's API takes them.
 	SecurityOpt []string
 	// NewPrivileges lets set-user-id programs work. ReadOnly keeps the image's
@@ -190,12 +195,28 @@ func (s Spec) restrict(h *container.HostConfig) {
 		h.CapDrop = append(h.CapDrop, "ALL")
 	}
 	h.CapAdd = append(h.CapAdd, s.Capabilities...)
+	for _, c := range s.Without {
+		if !slices.Contains(h.CapDrop, "ALL") && !slices.ContainsFunc(h.CapAdd, func(added string) bool { return adds(added, c) }) {
+			h.CapDrop = append(h.CapDrop, c)
+		}
+	}
+	for _, rule := range s.DeviceRules {
+		if !slices.Contains(h.DeviceCgroupRules, rule) {
+			h.DeviceCgroupRules = append(h.DeviceCgroupRules, rule)
+		}
+	}
 	h.ReadonlyRootfs = h.ReadonlyRootfs || s.ReadOnly
 	h.SecurityOpt = append(h.SecurityOpt, s.SecurityOpt...)
 	told := slices.ContainsFunc(h.SecurityOpt, func(o string) bool { return strings.HasPrefix(o, "no-new-privileges") })
 	if !s.NewPrivileges && !told {
 		h.SecurityOpt = append(h.SecurityOpt, "no-new-privileges")
 	}
+}
+
+// adds tells that an entry of CapAdd gives a capability.
+func adds(entry, capability string) bool {
+	name := strings.TrimPrefix(strings.ToUpper(entry), "CAP_")
+	return name == capability || name == "ALL"
 }
 
 func device(text string) container.DeviceMapping {

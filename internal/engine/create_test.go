@@ -7,6 +7,38 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
+// testDevicesToCome: a rule is there once, and a right that was given by name
+// stays.
+func testDevicesToCome(t *testing.T) {
+	t.Helper()
+	const rule = "c 13:* rmw"
+	for _, c := range []struct {
+		base   string
+		spec   Spec
+		caps   []string
+		reason string
+	}{
+		{"", Spec{}, []string{"MKNOD"}, "nobody asked for it"},
+		{`{"HostConfig":{"CapAdd":["CAP_MKNOD"],"DeviceCgroupRules":["` + rule + `"]}}`, Spec{}, nil, "the base adds it"},
+		{`{"HostConfig":{"CapAdd":["all"]}}`, Spec{}, nil, "the base adds all"},
+		{"", Spec{Capabilities: []string{"MKNOD"}}, nil, "the app adds it"},
+		{"", Spec{Strict: true}, []string{"ALL"}, "there is none to take"},
+	} {
+		s := c.spec
+		s.Base, s.Image, s.Without, s.DeviceRules = c.base, "i", []string{"MKNOD"}, []string{rule}
+		r, err := s.request()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.caps, []string(r.HostConfig.CapDrop)); diff != "" {
+			t.Errorf("%s: %s", c.reason, diff)
+		}
+		if diff := cmp.Diff([]string{rule}, r.HostConfig.DeviceCgroupRules); diff != "" {
+			t.Errorf("%s: %s", c.reason, diff)
+		}
+	}
+}
+
 // TestRequestKeepsItsBase: what Wolf's users have in base_create_json stays, and
 // the rest is added to it.
 func TestRequestKeepsItsBase(t *testing.T) {
@@ -43,6 +75,7 @@ func TestRequestKeepsItsBase(t *testing.T) {
 			t.Errorf("%s: %s", text, diff)
 		}
 	}
+	testDevicesToCome(t)
 	// A log of the operator's own stays; else its file is bounded.
 	for base, want := range map[string]container.LogConfig{
 		"": {Type: "json-file", Config: map[string]string{"max-size": "1048576"}},

@@ -124,7 +124,8 @@ func specOf(e Entry) (app.Spec, error) {
 		ID: int32(e.ID), Slug: e.Slug, Title: e.Title,
 		Runner: app.RunnerSpec{
 			Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir, NewPrivileges: e.Runner.NewPrivileges,
-			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash), Container: containerOf(e.Runner),
+			Gamepads: e.Runner.Gamepads,
+			OnExit:   app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash), Container: containerOf(e.Runner),
 		},
 	}, nil
 }

@@ -113,8 +113,10 @@ func (c *controlLink) input(payload []byte) {
 		return
 	}
 	c.link.session.Touch()
-	handled, err := forward(in, c.link.session.Display())
+	handled, err := forward(in, c.link.session.Display(), c.link.session)
 	switch {
+	case err != nil && isPad(in):
+		c.host.floods.add("a gamepad's state reached no device", c.link.session.ID())
 	case err != nil:
 		c.host.floods.add("input did not reach the display", c.link.session.ID())
 	case !handled && c.unknown.Add(1) == 1:

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/moonlight/control"
 )
 
@@ -14,10 +15,20 @@ type inputSink interface {
 	Text(s string) error
 }
 
-// forward gives one input packet to the display. It reports false for what no
-// device of the session takes yet: gamepads, touch and pen.
-func forward(in control.Input, to inputSink) (handled bool, err error) {
+// padSink takes what clients tell of their gamepads, without waiting.
+type padSink interface {
+	Pad(pad.State) error
+}
+
+// forward gives one input packet to the display, or to the gamepads. It reports
+// false for what no device of the session takes yet: touch, pens, and what some
+// gamepads have beside buttons and sticks.
+func forward(in control.Input, to inputSink, pads padSink) (handled bool, err error) {
 	switch in := in.(type) {
+	case control.Controller:
+		return true, pads.Pad(padState(in))
+	case control.ControllerArrival, control.ControllerBattery:
+		return true, nil // every gamepad is of one kind, and a Controller follows
 	case control.Key:
 		code, ok := control.VKToEvdev(in.VK)
 		if !ok {
@@ -51,14 +62,29 @@ func forward(in control.Input, to inputSink) (handled bool, err error) {
 // none for it.
 func deviceOf(in control.Input) string {
 	switch in.(type) {
-	case control.Controller, control.ControllerArrival, control.ControllerTouch, control.ControllerMotion, control.ControllerBattery:
-		return "a gamepad"
+	case control.ControllerTouch:
+		return "the touch pad of a gamepad"
+	case control.ControllerMotion:
+		return "the motion sensor of a gamepad"
 	case control.Touch:
 		return "a touch screen"
 	case control.Pen:
 		return "a pen"
 	}
 	return "a key or button without a code"
+}
+
+func isPad(in control.Input) bool {
+	_, is := in.(control.Controller)
+	return is
+}
+
+// padState is a gamepad's state; its buttons have the same bits.
+func padState(c control.Controller) pad.State {
+	return pad.State{
+		Number: c.Number, Active: c.Active, Buttons: c.Buttons, LeftTrigger: c.LeftTrigger, RightTrigger: c.RightTrigger,
+		LeftX: c.LeftX, LeftY: c.LeftY, RightX: c.RightX, RightY: c.RightY,
+	}
 }
 
 func clampCoordinate(v int16) uint16 { return uint16(max(v, 0)) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/moonlight/control"
 	"github.com/kennel-stream/kennel/moonlight/rtsp"
@@ -108,6 +109,7 @@ func (r *recordedInput) MotionRelative(x, y int) error { return r.add("relative"
 func (r *recordedInput) Button(c uint16, p bool) error { return r.add("button", c, p) }
 func (r *recordedInput) Axis(v, h int) error           { return r.add("axis", v, h) }
 func (r *recordedInput) Text(s string) error           { return r.add("text", s) }
+func (r *recordedInput) Pad(s pad.State) error         { return r.add("pad", s) }
 func (r *recordedInput) MotionAbsolute(x, y, mx, my uint16) error {
 	return r.add("absolute", x, y, mx, my)
 }
@@ -124,19 +126,46 @@ func TestForward(t *testing.T) {
 		{control.Scroll{Amount: 120}, []any{"axis", -120, 0}},
 		{control.HScroll{Amount: 120}, []any{"axis", 0, 120}},
 		{control.Text{Text: "é"}, []any{"text", "é"}},
+		{
+			control.Controller{Number: 2, Active: 5, Buttons: control.PadA | control.PadMisc, LeftTrigger: 1, RightTrigger: 2, LeftX: 3, LeftY: 4, RightX: 5, RightY: 6},
+			[]any{"pad", pad.State{Number: 2, Active: 5, Buttons: pad.A | control.PadMisc, LeftTrigger: 1, RightTrigger: 2, LeftX: 3, LeftY: 4, RightX: 5, RightY: 6}},
+		},
 	} {
 		r := &recordedInput{}
-		handled, err := forward(tt.in, r)
+		handled, err := forward(tt.in, r, r)
 		if !handled || err != nil || len(r.got) != 1 || cmp.Diff(tt.want, r.got[0]) != "" {
 			t.Errorf("%#v: %v %v %v", tt.in, handled, err, r.got)
 		}
 	}
 	for in, device := range map[control.Input]string{
-		control.Controller{}: "a gamepad", control.ControllerMotion{}: "a gamepad", control.Touch{}: "a touch screen", control.Pen{}: "a pen",
+		control.ControllerMotion{}: "the motion sensor of a gamepad", control.ControllerTouch{}: "the touch pad of a gamepad", control.Touch{}: "a touch screen", control.Pen{}: "a pen",
 		control.Key{VK: 0xff}: "a key or button without a code",
 	} {
-		if handled, err := forward(in, &recordedInput{}); handled || err != nil || deviceOf(in) != device {
+		if handled, err := forward(in, &recordedInput{}, &recordedInput{}); handled || err != nil || deviceOf(in) != device {
 			t.Errorf("%#v of %s was handled: %t, %v", in, deviceOf(in), handled, err)
+		}
+	}
+}
+
+// TestButtonsOfGamepads: Moonlight's bits are those of a pad.State.
+func TestButtonsOfGamepads(t *testing.T) {
+	for wire, own := range map[uint32]uint32{
+		control.PadUp: pad.Up, control.PadDown: pad.Down, control.PadLeft: pad.Left, control.PadRight: pad.Right,
+		control.PadStart: pad.Start, control.PadBack: pad.Back, control.PadLeftStick: pad.LeftStick, control.PadRightStick: pad.RightStick,
+		control.PadLeftShoulder: pad.LeftShoulder, control.PadRightShoulder: pad.RightShoulder, control.PadGuide: pad.Guide,
+		control.PadA: pad.A, control.PadB: pad.B, control.PadX: pad.X, control.PadY: pad.Y,
+	} {
+		if wire != own {
+			t.Errorf("%#x is taken for %#x", wire, own)
+		}
+	}
+	if control.MaxGamepads != pad.Most {
+		t.Errorf("%d gamepads are taken for %d", control.MaxGamepads, pad.Most)
+	}
+	for _, in := range []control.Input{control.ControllerArrival{}, control.ControllerBattery{}} {
+		r := &recordedInput{}
+		if handled, err := forward(in, r, r); !handled || err != nil || len(r.got) > 0 {
+			t.Errorf("%#v: %v %v %v", in, handled, err, r.got)
 		}
 	}
 }

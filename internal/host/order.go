@@ -174,7 +174,7 @@ func (h *Host) Input(sessionID string, packet []byte) error {
 	if err != nil {
 		return evidence.Errorf(evidence.Invalid, "read the input packet: %w", err)
 	}
-	handled, err := forward(in, s.Display())
+	handled, err := forward(in, s.Display(), s)
 	switch {
 	case err != nil:
 		return evidence.Errorf(evidence.Unavailable, "hand input to the session: %w", err)

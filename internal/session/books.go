@@ -212,7 +212,7 @@ func (s *Session) posture() (string, bool) {
 		}
 	}
 	slices.Sort(children)
-	return fmt.Sprint(s.id, " ", state, beside, children), true
+	return fmt.Sprint(s.id, " ", state, beside, s.pads.Count(), children), true
 }
 
 func grown(before, now files) []string {

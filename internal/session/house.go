@@ -22,6 +22,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/media"
 	"github.com/kennel-stream/kennel/internal/meter"
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -63,6 +64,8 @@ type Options struct {
 	GPUBuffers GPUBuffers
 	// ClientEnv tells apps about the player's client, by its id; nil for nothing.
 	ClientEnv func(client string) []string
+	// Pads is where gamepads are made; the zero one is this machine.
+	Pads pad.Machine
 	// GPUMeter measures the machine's GPUs; nil for the one in kennel-media.
 	GPUMeter meter.GPUMeter
 	// DRM measures GPUs of other makers; nil for those of the machine.

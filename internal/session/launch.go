@@ -72,7 +72,7 @@ func (s *Session) launch(ctx context.Context) error {
 	claimed := make(chan error, 1)
 	go func() { claimed <- s.claimWorker(ctx) }()
 	s.startSound()
-	err := s.startDisplay(ctx)
+	err := errors.Join(s.startPads(), s.startDisplay(ctx))
 	if err == nil {
 		if err = s.startApp(ctx); err == nil {
 			s.watchers.Go(s.tendApp)
@@ -207,7 +207,7 @@ func (s *Session) place(out *os.File) app.Place {
 		Session: s.id, Instance: s.house.o.Instance, RuntimeDir: s.dir, Home: s.home, WaylandDisplay: waylandSocket,
 		Width: width, Height: height, Refresh: refresh,
 		Credential: s.credential, Group: s.group, Output: out, Executable: s.house.o.Executable, Env: s.soundEnv(), ClientEnv: s.clientEnv(),
-		Sound: s.soundSocket(), Client: s.request.Client, Tell: s.tellDoing,
+		Sound: s.soundSocket(), Client: s.request.Client, Pads: s.pads, Tell: s.tellDoing,
 		Note: func(pairs ...string) { s.trace.Note(evidence.StageApp, pairs...) },
 	}
 }

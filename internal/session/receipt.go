@@ -159,6 +159,9 @@ func (s *Session) left(last bool) (u meter.Usage, residue []string) {
 		residue = append(residue, "containers unknown: "+err.Error())
 	}
 	residue = append(residue, names...)
+	if s.pads != nil {
+		residue = append(residue, s.pads.Left()...)
+	}
 	if len(names) > 0 {
 		u[meter.Containers] = meter.Exactly(len(names))
 	}

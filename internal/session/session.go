@@ -11,6 +11,7 @@ import (
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/ipc"
 	"github.com/kennel-stream/kennel/internal/media"
+	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/internal/process"
 	"github.com/kennel-stream/kennel/internal/sound"
 )
@@ -87,6 +88,7 @@ type Session struct {
 	output     *app.Output
 	display    *display.Display
 	sound      *sound.Server // nil without sound
+	pads       *pad.Set      // nil where the app has no gamepads
 
 	watchers sync.WaitGroup
 	appStart sync.Mutex    // held while an app is started; covers beside and runs
@@ -95,6 +97,7 @@ type Session struct {
 	need     need          // what it was admitted with; of House.mu
 	gpuFiles atomic.Int64  // what it was last seen to have open of GPUs
 	unseen   atomic.Bool   // what it has open now is unknown
+	padless  sync.Once     // the client was told that its app has no gamepads
 	starved  starved       // by its control group
 	held     holders       // processes of it that may hold a GPU's memory
 

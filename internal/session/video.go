@@ -145,6 +145,9 @@ func (s *Session) Pause() {
 	}
 	heard.close()
 	_ = s.display.ReleaseAll()
+	if s.pads != nil {
+		s.pads.Rest()
+	}
 }
 
 // Resume readies a session for a client that returns. When the client then

@@ -96,11 +96,11 @@ func configOf(request App) (config.App, error) {
 	}
 	switch request.Runner.Type {
 	case runnerProcess:
-		app.Runner = config.Runner{Type: config.RunnerProcess, RunCmd: request.Runner.Process.RunCmd}
+		app.Runner = config.Runner{Type: config.RunnerProcess, RunCmd: request.Runner.Process.RunCmd, Gamepads: true}
 	case runnerDocker:
 		d := request.Runner.Docker
 		app.Runner = config.Runner{
-			Type: config.RunnerDocker, Name: d.Name, Image: d.Image, Mounts: d.Mounts, Env: d.Env, Devices: d.Devices, Ports: d.Ports, GPUs: "auto",
+			Type: config.RunnerDocker, Name: d.Name, Image: d.Image, Mounts: d.Mounts, Env: d.Env, Devices: d.Devices, Ports: d.Ports, GPUs: "auto", Gamepads: true,
 		}
 		if d.BaseCreateJSON != nil {
 			app.Runner.BaseCreateJSON = *d.BaseCreateJSON

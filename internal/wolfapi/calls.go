@@ -96,7 +96,7 @@ func calls() []call {
 		post("sessions/start", "Begin a stream without RTSP", "Not supported.", (*api).startSession),
 		post("sessions/pause", "Send a session's client away", "", (*api).pauseSession),
 		post("sessions/stop", "End a session", "", (*api).stopSession),
-		post("sessions/input", "Hand input to a session", "Keyboard, pointer and text; a session has no gamepads.", (*api).input),
+		post("sessions/input", "Hand input to a session", "Keyboard, pointer and text, and gamepads where the app has them.", (*api).input),
 		post("runners/start", "Start another app in a session", "", (*api).run),
 		get("lobbies", "All lobbies", "Kennel has none.", (*api).lobbies, failing),
 		post("lobbies/create", "Create a lobby", "Not supported.", (*api).createLobby),

@@ -35,7 +35,7 @@ var unusedVariables = map[string]string{
 	"WOLF_CFG_FOLDER":                     "Kennel writes no backtraces there: a crash is in the log and in the session's events",
 	"WOLF_ENCODER_NODE":                   "Kennel's encoders take the first GPU that works",
 	"WOLF_USE_ZERO_COPY":                  "Kennel takes the first way that works from the display to the encoder",
-	"WOLF_DOCKER_FAKE_UDEV_PATH":          whyPad,
+	"WOLF_DOCKER_FAKE_UDEV_PATH":          "Kennel tells containers of their gamepads itself",
 	"WOLF_PULSE_IMAGE":                    "Kennel runs a sound server of each session's own, in no container",
 	"WOLF_PULSE_CONTAINER_TIMEOUT_MS":     "Kennel runs a sound server of each session's own, in no container",
 	"WOLF_STOP_CONTAINER_ON_EXIT":         "Kennel keeps a paused app for limits.lease, and then stops it",

@@ -48,7 +48,7 @@ func automatic(v any) bool {
 const (
 	whyPipeline = "Kennel makes its own pipelines"
 	whyCodec    = "Kennel streams H.264"
-	whyPad      = "Kennel passes no gamepads to apps yet"
+	whyPad      = "Kennel makes every gamepad the same, by buttons and sticks"
 	whyPointer  = "Kennel passes motion to apps as the client sends it"
 	whyUser     = "Kennel's apps with a state of their own run as 1000:1000"
 	whyMenu     = "Kennel has one list of apps, without Wolf UI's profiles"

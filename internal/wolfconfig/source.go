@@ -191,6 +191,7 @@ func (s *Source) configure(f *File, env *environment, o Options) {
 func (s *Source) app(a App, gpu gpus, o Options) config.App {
 	one := a.App
 	one.IconPNGPath = s.icon(a)
+	one.Runner.Gamepads = one.Runner.Type != config.RunnerDemo // Wolf gives them to every app
 	if one.Runner.Type != config.RunnerDocker {
 		return one
 	}

@@ -95,7 +95,7 @@ func TestRead(t *testing.T) {
 	}
 	steam, firefox := c.Apps[0], c.Apps[1]
 	if steam.IconPNGPath != filepath.Join(dir, "icons", "steam.png") || steam.Runner.State != "/data/links/{client}/Steam" || steam.Runner.User != "root" ||
-		steam.Runner.GPUs != "auto" || len(steam.Runner.Devices) > 0 || !steam.Runner.NewPrivileges ||
+		steam.Runner.GPUs != "auto" || len(steam.Runner.Devices) > 0 || !steam.Runner.NewPrivileges || !steam.Runner.Gamepads ||
 		!slices.Equal(steam.Runner.Mounts, []string{"nvidia-driver-vol:/usr/nvidia"}) {
 		t.Errorf("steam: %+v", steam)
 	}

@@ -60,6 +60,7 @@ type writtenRunner struct {
 	Devices        []string `toml:"devices,omitempty"`
 	GPUs           string   `toml:"gpus,omitempty"`
 	NewPrivileges  bool     `toml:"new_privileges,omitempty"`
+	Gamepads       bool     `toml:"gamepads,omitempty"`
 	Ports          []string `toml:"ports,omitempty"`
 	BaseCreateJSON string   `toml:"base_create_json,omitempty,multiline"`
 }
@@ -79,7 +80,7 @@ func (s *Source) TOML() ([]byte, error) {
 		r := a.Runner
 		w.Apps = append(w.Apps, writtenApp{Title: a.Title, IconPNGPath: a.IconPNGPath, Runner: writtenRunner{
 			Type: r.Type, RunCmd: r.RunCmd, User: r.User, Image: r.Image, Name: r.Name, State: r.State, Env: r.Env,
-			Mounts: r.Mounts, Devices: r.Devices, GPUs: r.GPUs, NewPrivileges: r.NewPrivileges, Ports: r.Ports, BaseCreateJSON: r.BaseCreateJSON,
+			Mounts: r.Mounts, Devices: r.Devices, GPUs: r.GPUs, NewPrivileges: r.NewPrivileges, Gamepads: r.Gamepads, Ports: r.Ports, BaseCreateJSON: r.BaseCreateJSON,
 		}})
 	}
 	body, err := toml.Marshal(w)

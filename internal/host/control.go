@@ -114,12 +114,10 @@ func (c *controlLink) input(payload []byte) {
 	}
 	c.link.session.Touch()
 	handled, err := forward(in, c.link.session.Display(), c.link.session)
-	switch {
-	case err != nil && isPad(in):
-		c.host.floods.add("a gamepad's state reached no device", c.link.session.ID())
-	case err != nil:
-		c.host.floods.add("input did not reach the display", c.link.session.ID())
-	case !handled && c.unknown.Add(1) == 1:
+	if what := lost(in, err); what != "" {
+		c.host.floods.add(what, c.link.session.ID())
+	}
+	if err == nil && !handled && c.unknown.Add(1) == 1 {
 		c.link.session.Trace().Note(evidence.StageControl, "warning", "the client uses "+deviceOf(in)+", which sessions do not have yet")
 	}
 }

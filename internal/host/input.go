@@ -1,6 +1,8 @@
 package host
 
 import (
+	"errors"
+
 	"github.com/kennel-stream/kennel/internal/pad"
 	"github.com/kennel-stream/kennel/moonlight/control"
 )
@@ -74,9 +76,18 @@ func deviceOf(in control.Input) string {
 	return "a key or button without a code"
 }
 
-func isPad(in control.Input) bool {
-	_, is := in.(control.Controller)
-	return is
+// lost says what became of input that reached nothing, "" where nothing is to be
+// counted: a gamepad that the app does not get, for as long as the session runs,
+// has been told of by the session.
+func lost(in control.Input, err error) string {
+	_, gamepad := in.(control.Controller)
+	switch {
+	case err == nil, gamepad && !errors.Is(err, pad.ErrBehind):
+		return ""
+	case gamepad:
+		return "a gamepad's state was dropped"
+	}
+	return "input did not reach the display"
 }
 
 // padState is a gamepad's state; its buttons have the same bits.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -166,6 +167,26 @@ func TestButtonsOfGamepads(t *testing.T) {
 		r := &recordedInput{}
 		if handled, err := forward(in, r, r); !handled || err != nil || len(r.got) > 0 {
 			t.Errorf("%#v: %v %v %v", in, handled, err, r.got)
+		}
+	}
+}
+
+// TestLostInput: what goes on for as long as a session runs is no flood.
+func TestLostInput(t *testing.T) {
+	broken := errors.New("broken")
+	for _, c := range []struct {
+		in   control.Input
+		err  error
+		want string
+	}{
+		{control.Key{}, nil, ""},
+		{control.Key{}, broken, "input did not reach the display"},
+		{control.Controller{}, nil, ""},
+		{control.Controller{}, broken, ""},
+		{control.Controller{}, pad.ErrBehind, "a gamepad's state was dropped"},
+	} {
+		if got := lost(c.in, c.err); got != c.want {
+			t.Errorf("%T, %v: %q", c.in, c.err, got)
 		}
 	}
 }

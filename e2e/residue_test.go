@@ -46,7 +46,12 @@ func (s *server) look() traces {
 		})
 	}
 	mounts, _ := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", s.cmd.Process.Pid))
-	seen = append(seen, fmt.Sprintf("%d mounts", strings.Count(string(mounts), "\n")))
+	for line := range strings.Lines(string(mounts)) {
+		// Others of the machine come and go.
+		if strings.Contains(line, instance) || strings.Contains(line, s.dir) {
+			seen = append(seen, "mount "+strings.TrimSpace(line))
+		}
+	}
 	slices.Sort(seen)
 	return seen
 }

@@ -13,7 +13,8 @@ FUZZTIME ?= 30s
 BENCH    ?= .
 
 # Real programs are tested without the race detector, and alone: they are timed.
-UNITS = $$($(GO) list ./... | grep -v '/e2e$$')
+# Sessions take longest and begin first, so that the others run beside them.
+UNITS = ./internal/session $$($(GO) list ./... | grep -v -e '/e2e$$' -e '/internal/session$$')
 
 # A phase names itself before it begins, so that a long log can be read.
 phase = @printf '\n== %s\n' "$(1)"
@@ -38,9 +39,9 @@ test: ## everything that CI runs
 	@$(MAKE) --no-print-directory build
 	@rm -f $(KENNEL_SKIPPED)
 	$(call phase,unit tests with the race detector)
-	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 8m $(UNITS)
+	@CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 12m $(UNITS)
 	$(call phase,end-to-end tests with the real programs)
-	@if [ -d e2e ]; then KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 8m ./e2e; fi
+	@if [ -d e2e ]; then KENNEL_BIN="$(CURDIR)/bin" $(GO) test -count=1 -timeout 12m ./e2e; fi
 	@if [ -s $(KENNEL_SKIPPED) ]; then printf '\nNOT EVERYTHING WAS TESTED:\n'; sort -u $(KENNEL_SKIPPED); fi
 
 check: ## vet, format and lint

@@ -14,6 +14,7 @@ import (
 // TestChurn opens and closes sessions whose clients quit, resume or vanish, and
 // looks whether the host is as it was: 30 sessions, with KENNEL_SOAK=1 200.
 func TestChurn(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	sessions, limit := 30, 4*time.Minute
 	if os.Getenv("KENNEL_SOAK") != "" {
 		sessions, limit = 200, 30*time.Minute

@@ -40,6 +40,7 @@ var containerEnds = []containerEnd{
 // follow: the player sees the card, his client is told, the history has the
 // fault and the reason, and nothing is left.
 func TestHowContainersEnd(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	if enginetest.Podman() {
 		t.Skip("podman 4.3 does not tell in time what ended a container")
 	}

@@ -78,6 +78,7 @@ func BenchmarkServeRestart(b *testing.B) {
 // TestServeIsKilled in the middle of three sessions: the next start finds its
 // ports free, kills what was left, and the history says what happened.
 func TestServeIsKilled(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, clients, streams := streamingThree(t)
 	family := descendants(s.cmd.Process.Pid)
 	s.die()
@@ -110,6 +111,7 @@ func TestServeIsKilled(t *testing.T) {
 // TestRefusals: twelve clients at once, or fifty with KENNEL_SOAK=1, and room
 // for three.
 func TestRefusals(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	const room = 3
 	clients := 12
 	if os.Getenv("KENNEL_SOAK") != "" {

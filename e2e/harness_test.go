@@ -82,11 +82,19 @@ func (l *lockedBuffer) String() string {
 
 func fmtPort(port int) string { return fmt.Sprint(port) }
 
+// given are the bases that tests of this process have got, which run in parallel.
+var given = struct {
+	sync.Mutex
+	bases map[int]bool
+}{bases: map[int]bool{}}
+
 // freeBase finds a base whose ports are all free.
 func freeBase(t testing.TB) int {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
 	for base := 21000 + os.Getpid()%1000*20; base < 60000; base += 40 {
-		free := true
+		free := !given.bases[base]
 		for _, offset := range []int{-5, 0, 21} {
 			l, err := net.Listen("tcp", fmt.Sprintf(":%d", base+offset))
 			if err != nil {
@@ -104,6 +112,7 @@ func freeBase(t testing.TB) int {
 			_ = c.Close()
 		}
 		if free {
+			given.bases[base] = true
 			return base
 		}
 	}

@@ -14,6 +14,7 @@ import (
 // host ends within the time that a service manager gives, and tells of the
 // process that it had to leave behind.
 func TestSIGTERMWithAProcessThatNothingEnds(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "")
 	b := s.background(me, "--mode", "640x360x30", "--seconds", "30", "--keys", "0")
 	live := s.streaming()

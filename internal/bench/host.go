@@ -281,7 +281,7 @@ const (
 	looks = 30
 	// restTime bounds the wait for receipts, which are taken again some seconds
 	// after the end of a session.
-	restTime = 15 * time.Second
+	restTime = 6 * time.Second
 )
 
 // quiet measures the host when no session runs and no receipt waits, which is

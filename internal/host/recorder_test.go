@@ -30,11 +30,14 @@ func TestTheHistoryIsBounded(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
 	const sessions = 3 * pruneEvery
+	// Those whose files come after the last pruning would be one more lot.
 	for n := range sessions {
-		id := fmt.Sprintf("%08d", n)
-		if err := os.WriteFile(filepath.Join(dir, id+".log"), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%08d.log", n)), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for n := range sessions {
+		id := fmt.Sprintf("%08d", n)
 		tr := evidence.NewTrace(id, r.Record)
 		tr.Began(evidence.StageLaunch, "app", "Demo", "slug", "demo", "client", "a")
 		if n > 0 {

@@ -75,22 +75,29 @@ func NewGroups(instance string, cgroups bool) (*Groups, error) {
 	if !cgroups {
 		return g, nil
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, own, err := cgroupTables()
 	if err != nil {
 		return g, fmt.Errorf("find cgroups: %w", err)
 	}
-	own, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return g, fmt.Errorf("find cgroups: %w", err)
-	}
-	g.hierarchy, g.roots = chooseHierarchy(string(mounts), string(own), g.dirName(), writableDir)
+	g.hierarchy, g.roots = chooseHierarchy(mounts, own, g.dirName(), writableDir)
 	if g.hierarchy == V1 {
-		g.strange = otherControllers(string(mounts), filepath.Join(ownPaths(string(own))["pids"], g.dirName()), g.roots)
+		g.strange = otherControllers(mounts, filepath.Join(ownPaths(own)["pids"], g.dirName()), g.roots)
 	}
 	if g.hierarchy == V2 {
 		g.delegate()
 	}
 	return g, nil
+}
+
+// cgroupTables reads what is mounted and in which groups this process is
+// (mountinfo and cgroup of proc(5)).
+func cgroupTables() (mountinfo, own string, err error) {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "", "", err
+	}
+	groups, err := os.ReadFile("/proc/self/cgroup")
+	return string(mounts), string(groups), err
 }
 
 func (g *Groups) dirName() string { return "kennel-" + g.instance }
@@ -99,17 +106,13 @@ func (g *Groups) dirName() string { return "kennel-" + g.instance }
 // now, when it was started from the same control group as the caller; none where
 // it groups without cgroups. It is for looking at a host from outside.
 func GroupDirs(instance string) ([]string, error) {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return nil, fmt.Errorf("list the groups of %s: %w", instance, err)
-	}
-	own, err := os.ReadFile("/proc/self/cgroup")
+	mounts, own, err := cgroupTables()
 	if err != nil {
 		return nil, fmt.Errorf("list the groups of %s: %w", instance, err)
 	}
 	g := Groups{instance: instance}
 	there := func(dir string) bool { return unix.Access(dir, unix.X_OK) == nil }
-	_, g.roots = chooseHierarchy(string(mounts), string(own), g.dirName(), there)
+	_, g.roots = chooseHierarchy(mounts, own, g.dirName(), there)
 	var dirs []string
 	for _, root := range g.roots {
 		entries, err := os.ReadDir(root)

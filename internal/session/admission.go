@@ -228,10 +228,7 @@ func (h *House) refuse(r *Request, resource string, why error) error {
 // another mode, or tells, in words for the player, why that does not fit. The
 // session itself stays as it is then. Sizes are in pixels, fps above 0.
 func (s *Session) AdmitSize(width, height, fps int) error {
-	s.mu.Lock()
-	as := s.request
-	s.mu.Unlock()
-	as.Width, as.Height, as.FPS = width, height, fps
+	as := s.sized(width, height, fps)
 	want := s.house.needs(&as).cores
 	h := s.house
 	h.mu.Lock()
@@ -314,14 +311,20 @@ func sessions(n int) string {
 	return fmt.Sprintf("%d sessions", n)
 }
 
+// sized is the session's request with another mode.
+func (s *Session) sized(width, height, fps int) Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	as := s.request
+	as.Width, as.Height, as.FPS = width, height, fps
+	return as
+}
+
 // rebook takes what a session that runs needs now, as after a change of its
 // size or of its encoder; it is never refused for that. Without an element it is
 // the one that the session would get now.
 func (s *Session) rebook(width, height, fps int, element string) {
-	s.mu.Lock()
-	as := s.request
-	s.mu.Unlock()
-	as.Width, as.Height, as.FPS = width, height, fps
+	as := s.sized(width, height, fps)
 	h := s.house
 	if element == "" {
 		element, _ = h.ladder().rung()

@@ -114,10 +114,26 @@ func (g *writer) line(template string) {
 	if kind == "D" && !g.Debug {
 		return
 	}
-	text = strings.NewReplacer(
-		"{client}", g.client, "{id}", fmt.Sprint(g.id), "{n}", fmt.Sprint(g.session), "{port}", fmt.Sprint(40000+g.dice.IntN(20000)),
-		"{hex}", fmt.Sprintf("%016x", g.dice.Uint64()), "{uptime}", uptime(g.at.Sub(g.start)), "{clock}", g.at.Format("15:04:05.000"),
-	).Replace(text)
+	port, hex := 40000+g.dice.IntN(20000), g.dice.Uint64()
+	text = fill(text, func(name string) (value string, known bool) {
+		switch name {
+		case "client":
+			return g.client, true
+		case "id":
+			return fmt.Sprint(g.id), true
+		case "n":
+			return fmt.Sprint(g.session), true
+		case "port":
+			return fmt.Sprint(port), true
+		case "hex":
+			return fmt.Sprintf("%016x", hex), true
+		case "uptime":
+			return uptime(g.at.Sub(g.start)), true
+		case "clock":
+			return g.at.Format("15:04:05.000"), true
+		}
+		return "", false
+	})
 	var n int
 	var err error
 	switch kind {
@@ -134,6 +150,26 @@ func (g *writer) line(template string) {
 	g.written += int64(n)
 	if g.err == nil {
 		g.err = err
+	}
+}
+
+// fill puts values in the place of the names in braces that are known.
+func fill(text string, value func(name string) (string, bool)) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		if v, known := value(name); known {
+			b.WriteString(v)
+			text = after
+		} else {
+			b.WriteByte('{')
+			text = rest
+		}
 	}
 }
 

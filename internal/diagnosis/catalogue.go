@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
@@ -121,6 +122,8 @@ type Catalogue struct {
 	faults []Fault
 	byID   map[string]int
 	keep   limits
+	// lexicon is made when the first log is read.
+	lexicon func() *lexicon
 }
 
 // stages beside those of a session that faults belong to.
@@ -148,6 +151,7 @@ func Load(own []byte) (*Catalogue, error) {
 			return nil, evidence.Errorf(evidence.Invalid, "fault %q depends on itself, by way of others", f.ID)
 		}
 	}
+	c.lexicon = sync.OnceValue(func() *lexicon { return lexiconOf(c.faults) })
 	return c, nil
 }
 

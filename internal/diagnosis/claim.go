@@ -56,6 +56,9 @@ func (r *reader) claim(at time.Time) {
 	}
 	for _, f := range gone {
 		if _, ok := s.faults[f.Fault]; !ok {
+			if s.faults == nil {
+				s.faults = map[string]int{}
+			}
 			s.faults[f.Fault] = len(s.Findings)
 			s.Findings = append(s.Findings, f)
 		}

@@ -46,6 +46,10 @@ func (c *Catalogue) settle(l *Log) {
 		}
 		s.Findings = kept
 	}
+	mixed := false
+	for i := range l.Sessions {
+		mixed = mixed || l.Sessions[i].mixed()
+	}
 	for i := range l.Sessions {
 		if l.Sessions[i].own {
 			continue // what Wolf leaves unsaid
@@ -54,7 +58,9 @@ func (c *Catalogue) settle(l *Log) {
 		c.deriveResume(l, i)
 		c.deriveRace(l, i)
 		c.deriveStall(l, i)
-		c.deriveClients(l, i)
+		if mixed {
+			c.deriveClients(l, i)
+		}
 		c.deriveCancel(l, i)
 	}
 	for i := range l.Lives {
@@ -86,7 +92,7 @@ func (c *Catalogue) meaningless(f *Finding, s *Session, life *Life) bool {
 		return !c.lateMatters(f, s)
 	case endNoise[f.Fault]:
 		// What ends first takes the others with it, unless that is what broke.
-		app := s.records[evidence.StageApp]
+		app := s.records.of(evidence.StageApp)
 		early := s.End == EndApp && (app == nil || s.Ended.Sub(app.At) < fastExit || c.broke(s))
 		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && !early
 	}
@@ -149,8 +155,8 @@ func (l *Life) has(id string) bool {
 }
 
 func (s *Session) has(id string) bool {
-	for _, f := range s.Findings {
-		if f.Fault == id {
+	for i := range s.Findings {
+		if s.Findings[i].Fault == id {
 			return true
 		}
 	}

@@ -13,18 +13,26 @@ func (c *Catalogue) deriveClients(l *Log, i int) {
 	if s.address == "" || s.client == "" || s.Resumed {
 		return
 	}
+	mixed := s.mixed()
 	for _, n := range l.Lives[s.Life].Sessions {
+		if n >= i {
+			break // they are in order
+		}
 		other := &l.Sessions[n]
-		if n >= i || other.address != s.address || other.client == "" || other.client == s.client || !other.lastedAt(s.Began) {
+		if !mixed && !other.mixed() || other.address != s.address || other.client == "" || other.client == s.client || !other.lastedAt(s.Began) {
 			continue
 		}
 		for _, one := range []*Session{s, other} {
-			if one.has("evp-decrypt") || one.has("ping-timeout") {
+			if one.mixed() {
 				c.derived(&one.Findings, "two-clients-one-ip", s.Began, s.place(evidence.StageLaunch), "this launch came from the address of another client, whose session had not ended")
 			}
 		}
 	}
 }
+
+// mixed tells whether a session shows what comes of two clients that Wolf takes
+// for one.
+func (s *Session) mixed() bool { return s.has("evp-decrypt") || s.has("ping-timeout") }
 
 // lastedAt tells whether a session had not ended at a time.
 func (s *Session) lastedAt(at time.Time) bool {

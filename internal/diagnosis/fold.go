@@ -19,7 +19,7 @@ type limits struct {
 }
 
 // usually is about 40 MiB at most, and 15 MiB of real sessions.
-var usually = limits{first: 200, last: 2000, batch: 250, bytes: 12 << 20}
+var usually = limits{first: 200, last: 2000, batch: 500, bytes: 12 << 20}
 
 // Folded counts what was read and judged, and is not listed.
 type Folded struct {
@@ -67,9 +67,10 @@ func before(one, session int) bool { return one > 0 && one < session }
 
 // folder remembers what was found among sessions that are judged.
 type folder struct {
-	begun  int // sessions and lives since it last looked
-	head   int // how many of the first sessions and lives are kept
-	judged int // how many sessions were, counted by their numbers
+	begun  int           // sessions and lives since it last looked
+	head   int           // how many of the first sessions and lives are kept
+	judged int           // how many sessions were, counted by their numbers
+	stages []StageRecord // of those that are being judged; room for the next
 	// What must be at hand at the end, by the numbers of sessions: the first that
 	// went wrong and the good one before, the newest good one, the newest in which
 	// each fault is the root, the one that the verdict would be about, and where
@@ -139,8 +140,8 @@ func (r *reader) window() int {
 
 // cost is about how much memory a session takes, in bytes.
 func (s *Session) cost() int {
-	const own, finding, record, counter = 1 << 10, 300, 250, 64
-	bytes := own + len(s.Findings)*finding + len(s.records)*record + len(s.Elements)*counter
+	const own, finding, counter = 3 << 10, 300, 64
+	bytes := own + len(s.Findings)*finding + len(s.Elements)*counter
 	for i := range s.Findings {
 		bytes += len(s.Findings[i].Text)
 	}
@@ -153,10 +154,14 @@ func (r *reader) part(from, to int) *Log {
 	l := r.log
 	p := &Log{To: l.To, Debug: l.Debug}
 	last := -1
-	for i := max(0, from-1); i < min(len(l.Sessions), to+1); i++ {
+	from, to = max(0, from-1), min(len(l.Sessions), to+1)
+	p.Sessions = make([]Session, 0, to-from)
+	stages := slices.Grow(r.folder.stages[:0], (to-from)*evidence.StageCount)
+	r.folder.stages = stages
+	for i := from; i < to; i++ {
 		s := l.Sessions[i]
 		s.Findings = slices.Clone(s.Findings)
-		r.order(&s)
+		stages = r.order(&s, stages)
 		if s.Life != last {
 			last = s.Life
 			p.Lives = append(p.Lives, r.copyOf(last))

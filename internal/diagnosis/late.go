@@ -33,7 +33,7 @@ func (o *lateOutput) date(s *Session, l *wolflog.Line, at time.Time) time.Time {
 	if s == nil || l.Clock == wolflog.SinceApp && at.Before(o.at) {
 		return at
 	}
-	if app := s.records[evidence.StageApp]; app != nil && !app.At.IsZero() {
+	if app := s.records.of(evidence.StageApp); app != nil && !app.At.IsZero() {
 		return app.At
 	}
 	return at
@@ -42,7 +42,7 @@ func (o *lateOutput) date(s *Session, l *wolflog.Line, at time.Time) time.Time {
 // lateMatters tells whether something that a session's app has printed bears on
 // it: the app ended at once, or what broke before explains it.
 func (c *Catalogue) lateMatters(f *Finding, s *Session) bool {
-	app := s.records[evidence.StageApp]
+	app := s.records.of(evidence.StageApp)
 	if s.End == EndApp && app != nil && s.Ended.Sub(app.At) < fastExit {
 		return true
 	}

@@ -74,6 +74,27 @@ type StageRecord struct {
 	was *StageRecord // before it failed
 }
 
+// records are the stages of a session that is being read, each at its place in
+// the order of stages; those without a name did not show yet.
+type records [evidence.StageCount]StageRecord
+
+// of is the record of a stage, nil where there is none.
+func (r *records) of(stage evidence.Stage) *StageRecord {
+	if i := stage.Index(); i >= 0 && r[i].Stage != "" {
+		return &r[i]
+	}
+	return nil
+}
+
+// put sets the record of a stage, which must be one of evidence.Stages.
+func (r *records) put(rec StageRecord) *StageRecord {
+	i := rec.Stage.Index()
+	at := &r[i]
+	*at = rec
+	at.Stage = allStages[i] // that of a line would keep all of it
+	return at
+}
+
 // How a session ended, as far as its log shows.
 const (
 	EndQuit    = "quit"    // the client asked to quit
@@ -118,7 +139,7 @@ type Session struct {
 	Root    *string  `json:"root"`
 	Chain   []string `json:"chain"`
 
-	records    map[evidence.Stage]*StageRecord
+	records    *records
 	faults     map[string]int // index in Findings
 	own        bool           // it is Kennel's, which tells of each end itself
 	client     string         // Wolf's number of its client

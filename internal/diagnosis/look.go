@@ -30,8 +30,9 @@ type fit struct {
 
 // look reads a line by itself. It is called for several lines at the same time.
 func (r *reader) look(found *logscan.Line, rec *record) {
-	whole := string(found.Text)
-	*rec = record{line: wolflog.Parse(whole), fits: rec.fits[:0]}
+	whole := found.String()
+	rec.line.Parse(whole)
+	rec.text, rec.fits = "", rec.fits[:0] // the rest is set by date
 	after := ""
 	for _, i := range found.Signs {
 		s := &r.signs[i]
@@ -39,7 +40,7 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 			if detail, ok := s.marks(rec.line.Message); ok {
 				rec.fits = append(rec.fits, fit{i, detail})
 				if s.mark.stage == evidence.StageVideoPipeline || s.mark.stage == evidence.StageAudioPipeline {
-					rec.text = whole + " " + string(found.After)
+					rec.text = whole + " " + string(found.After())
 				}
 			}
 			continue
@@ -53,7 +54,7 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 				continue
 			}
 			if after == "" {
-				after = whole + " " + string(found.After)
+				after = whole + " " + string(found.After())
 			}
 			if !s.fits(after) {
 				continue
@@ -84,20 +85,17 @@ func (s *signOf) marks(message string) (detail string, ok bool) {
 	if s.rule.any.NumSubexp() == 0 {
 		return "", s.rule.in(message)
 	}
-	groups := s.rule.find(message)
-	if groups == nil {
-		return "", false
-	}
-	if len(groups) > 1 {
-		detail = strings.Clone(groups[1]) // or it would keep all of its line
-	}
-	return detail, true
+	detail, ok = s.rule.group(message)
+	return strings.Clone(detail), ok // or it would keep all of its line
 }
 
 // redacted is a mark's detail without secrets; the same ones come again and again.
 func (r *reader) redacted(detail string) string {
 	if detail == "" {
 		return ""
+	}
+	if len(detail) <= mostDigits && strings.Trim(detail, "0123456789") == "" {
+		return strings.Clone(detail)
 	}
 	clean, known := r.details[detail]
 	if !known {
@@ -111,6 +109,10 @@ func (r *reader) redacted(detail string) string {
 	}
 	return clean
 }
+
+// mostDigits is how long a number may be that is no secret without its name: those
+// of clients are.
+const mostDigits = 20
 
 // maxDetails bounds how many are known.
 const maxDetails = 1000

@@ -94,7 +94,8 @@ var marks = []mark{
 	{"Received interrupt signal ", regexp.MustCompile(`Received interrupt signal (\d+)`), signalled, ""},
 	{"Unpairing: ", nil, pairGivenUp, ""},
 	{"Starting mDNS service", nil, mdnsBegan, ""},
-	{"wolf_wayland_source", regexp.MustCompile(`Setting up wolf_wayland_source|producer: appsrc `), frameFed, ""},
+	{"Setting up wolf_wayland_source", nil, frameFed, ""},
+	{"producer: appsrc ", regexp.MustCompile(`wolf_wayland_source`), frameFed, ""},
 }
 
 // inInfo tells whether a stage shows at Wolf's level INFO; the others need DEBUG.

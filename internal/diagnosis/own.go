@@ -57,7 +57,7 @@ func (r *reader) event(stage evidence.Stage, kind evidence.Kind, rec *record) {
 	case evidence.Done:
 		r.stage(stage, Done, attributes["socket"], rec.at, rec.place)
 	case evidence.Failed:
-		s.records[stage] = &StageRecord{Stage: stage, State: Failed, At: rec.at, Detail: r.redacted(attributes["fault"]), Place: rec.place}
+		s.records.put(StageRecord{Stage: stage, State: Failed, At: rec.at, Detail: r.redacted(attributes["fault"]), Place: rec.place})
 	case evidence.Ended:
 		s.End, s.Ended, s.lastEnd, r.route.ended = ownEnd(evidence.End(attributes["end"])), rec.at, rec.at, r.session
 		r.stage(evidence.StageStop, Done, attributes["end"], rec.at, rec.place)

@@ -13,12 +13,16 @@ type pattern struct {
 	prefix string
 	there  *regexp.Regexp // nil where it begins otherwise
 	any    *regexp.Regexp
-	run    *run // what follows the prefix, where that is so simple
+	// What follows the prefix, where that is so simple.
+	run *run
+	url *url
 }
 
 // run is a group of literal text and then as many digits, or bytes that are no
-// blanks, as there are; and what follows the group.
+// blanks, as there are; and what is before and behind the group.
 type run struct {
+	before      string // which is missing with the group, or not at all
+	optional    bool
 	lead        string
 	digits      bool
 	least, most int
@@ -29,8 +33,18 @@ type run struct {
 // aRun is how one is written.
 var aRun = regexp.MustCompile(`^\(([a-z/-]*)(?:(\\d|\\S)\+|(\\d)\{(\d+),(\d+)\})\)(/?)(\$?)$`)
 
+// optionalRun is how one is written that may be missing with what is before it.
+var optionalRun = regexp.MustCompile(`^\(\?:([: ]+)(\(.*\))\)\?$`)
+
 // runOf reads one; nil for what is none.
 func runOf(rest string) *run {
+	if m := optionalRun.FindStringSubmatch(rest); m != nil {
+		r := runOf(m[2])
+		if r != nil {
+			r.before, r.optional = m[1], true
+		}
+		return r
+	}
 	m := aRun.FindStringSubmatch(rest)
 	if m == nil || m[6] == "/" && m[2] == `\S` {
 		return nil
@@ -43,28 +57,54 @@ func runOf(rest string) *run {
 	return r
 }
 
-// at reads a run at the beginning of a text; whole is how long it is with what
-// follows it, 0 where there is none.
-func (r *run) at(text string) (group string, whole int) {
-	if !strings.HasPrefix(text, r.lead) {
-		return "", 0
+// at reads a run at the beginning of a text.
+func (r *run) at(text string) (group string, ok bool) {
+	if begin, there := strings.CutPrefix(text, r.before); there && strings.HasPrefix(begin, r.lead) {
+		end := len(r.lead)
+		for end < len(begin) && end-len(r.lead) < r.most && r.has(begin[end]) {
+			end++
+		}
+		whole := end + len(r.tail)
+		if end-len(r.lead) >= r.least && strings.HasPrefix(begin[end:], r.tail) && (!r.atEnd || whole == len(begin)) {
+			return begin[:end], true
+		}
 	}
-	end := len(r.lead)
-	for end < len(text) && end-len(r.lead) < r.most && r.has(text[end]) {
-		end++
-	}
-	whole = end + len(r.tail)
-	if end-len(r.lead) < r.least || !strings.HasPrefix(text[end:], r.tail) || r.atEnd && whole < len(text) {
-		return "", 0
-	}
-	return text[:end], whole
+	return "", r.optional
 }
 
 func (r *run) has(c byte) bool {
 	if r.digits {
 		return c >= '0' && c <= '9'
 	}
-	return c != ' ' && (c < '\t' || c > '\r' || c == '\v')
+	return !blank(c)
+}
+
+// blank is what the expression \s is.
+func blank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' && c != '\v' }
+
+// url is the rest of an address that has a path in it.
+type url struct{ path string }
+
+// aURL is how one is written.
+var aURL = regexp.MustCompile(`^S\?://\\S\*(/[a-z]+)$`)
+
+// urlOf reads one; nil for what is none.
+func urlOf(rest string) *url {
+	m := aURL.FindStringSubmatch(rest)
+	if m == nil {
+		return nil
+	}
+	return &url{m[1]}
+}
+
+// at tells whether a text begins with such an address.
+func (u *url) at(text string) bool {
+	rest, there := strings.CutPrefix(strings.TrimPrefix(text, "S"), "://")
+	end := 0
+	for end < len(rest) && !blank(rest[end]) {
+		end++
+	}
+	return there && strings.Contains(rest[:end], u.path)
 }
 
 func patternOf(re *regexp.Regexp) pattern {
@@ -79,31 +119,39 @@ func patternOf(re *regexp.Regexp) pattern {
 	}
 	if prefix != "" && strings.HasPrefix(re.String(), regexp.QuoteMeta(prefix)) {
 		p.prefix, p.there = prefix, regexp.MustCompile(`^(?:`+re.String()+`)`)
-		p.run = runOf(strings.TrimPrefix(re.String(), regexp.QuoteMeta(prefix)))
+		rest := strings.TrimPrefix(re.String(), regexp.QuoteMeta(prefix))
+		p.run, p.url = runOf(rest), urlOf(rest)
 	}
 	return p
 }
 
-// find is as FindStringSubmatch of the expression.
-func (p *pattern) find(text string) []string {
+// group is the first group of the expression, where it matches.
+func (p *pattern) group(text string) (group string, ok bool) {
 	if p.there == nil {
-		return p.any.FindStringSubmatch(text)
+		return firstGroup(p.any.FindStringSubmatch(text))
 	}
 	for {
 		i := strings.Index(text, p.prefix)
 		if i < 0 {
-			return nil
+			return "", false
 		}
 		if p.run != nil {
-			begin := i + len(p.prefix)
-			if group, whole := p.run.at(text[begin:]); whole > 0 {
-				return []string{text[i : begin+whole], group}
-			}
-		} else if groups := p.there.FindStringSubmatch(text[i:]); groups != nil {
-			return groups
+			group, ok = p.run.at(text[i+len(p.prefix):])
+		} else {
+			group, ok = firstGroup(p.there.FindStringSubmatch(text[i:]))
+		}
+		if ok {
+			return group, true
 		}
 		text = text[i+1:]
 	}
+}
+
+func firstGroup(groups []string) (group string, ok bool) {
+	if len(groups) > 1 {
+		group = groups[1]
+	}
+	return group, groups != nil
 }
 
 // in is as MatchString of the expression.
@@ -116,9 +164,22 @@ func (p *pattern) in(text string) bool {
 		if i < 0 {
 			return false
 		}
-		if p.there.MatchString(text[i:]) {
+		if p.inAt(text[i:]) {
 			return true
 		}
 		text = text[i+1:]
 	}
+}
+
+// inAt is in of a text that begins with the prefix, and there only.
+func (p *pattern) inAt(text string) bool {
+	begin := len(p.prefix)
+	switch {
+	case p.run != nil:
+		_, ok := p.run.at(text[begin:])
+		return ok
+	case p.url != nil:
+		return p.url.at(text[begin:])
+	}
+	return p.there.MatchString(text)
 }

@@ -38,7 +38,7 @@ func pollsIn(lines []string, file string, count int64) (polls []poll) {
 func (r *reader) polled(polls []poll) {
 	for i := range r.log.Sessions {
 		s := &r.log.Sessions[i]
-		stop := s.records[evidence.StageStop]
+		stop := s.records.of(evidence.StageStop)
 		if s.End != EndLeft || stop == nil {
 			continue
 		}

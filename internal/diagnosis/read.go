@@ -23,9 +23,8 @@ type Source struct {
 
 // reader turns lines into a Log.
 type reader struct {
-	c       *Catalogue
-	matcher *logscan.Matcher
-	signs   []signOf // by the matcher's index
+	c *Catalogue
+	*lexicon
 	log     *Log
 	session int // index of the one that the line at hand is about, -1 for none
 	route   router
@@ -37,16 +36,9 @@ type reader struct {
 
 	folder  folder
 	details map[string]string // without secrets, by what they were
+	encoder string            // of the newest video pipeline
 	// The numbers of the newest session and life.
 	sessions, lives int
-}
-
-// signOf is what a literal is: a sign of a fault, or a mark.
-type signOf struct {
-	fault int
-	sign  *Sign
-	mark  *mark
-	rule  pattern // what narrows it
 }
 
 // Read reads logs. Those that tell when their lines were written are put
@@ -59,10 +51,9 @@ func (c *Catalogue) Read(ctx context.Context, sources ...Source) (*Log, error) {
 func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source) (*Log, error) {
 	began := time.Now()
 	r := &reader{
-		c: c, log: &Log{Lives: []Life{{Number: 1, Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(), lives: 1,
+		c: c, lexicon: c.lexicon(), log: &Log{Lives: []Life{{Number: 1, Findings: []Finding{}, Sessions: []int{}}}, Sessions: []Session{}}, session: -1, route: newRouter(), lives: 1,
 		tell: tell, told: map[toldKey]bool{}, details: map[string]string{},
 	}
-	r.prepare()
 	for _, s := range sources {
 		r.log.Files = append(r.log.Files, s.Name)
 	}
@@ -139,30 +130,6 @@ func (st *stream) ends(file string, count int64) {
 	}
 }
 
-// Literals are all that a reader looks for: signs of faults, and marks of the
-// normal course of things.
-func (c *Catalogue) Literals() []string {
-	r := &reader{c: c}
-	r.prepare()
-	return r.matcher.Literals()
-}
-
-func (r *reader) prepare() {
-	var literals []string
-	for i := range r.c.faults {
-		for n := range r.c.faults[i].Signs {
-			s := &r.c.faults[i].Signs[n]
-			literals = append(literals, s.Literal)
-			r.signs = append(r.signs, signOf{fault: i, sign: s, rule: patternOf(s.re)})
-		}
-	}
-	for i := range marks {
-		literals = append(literals, marks[i].literal)
-		r.signs = append(r.signs, signOf{mark: &marks[i], rule: patternOf(marks[i].re)})
-	}
-	r.matcher = logscan.NewMatcher(literals)
-}
-
 // take books a line.
 func (r *reader) take(rec *record) {
 	l := &rec.line
@@ -193,7 +160,8 @@ func (r *reader) take(rec *record) {
 			r.mark(m, f.detail, rec.at, rec.place)
 			r.learnFrom(m, f.detail, rec)
 			if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
-				s.Encoder = encoderIn(rec.text)
+				s.Encoder = encoderIn(rec.text, r.encoder)
+				r.encoder = s.Encoder
 			}
 		}
 	}
@@ -260,7 +228,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	}
 	r.notify(&(*list)[len(*list)-1], *list)
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
-		if rec := s.records[f.Stage]; rec != nil && rec.State != Failed {
+		if rec := s.records.of(f.Stage); rec != nil && rec.State != Failed {
 			rec.was = &StageRecord{State: rec.State, Detail: rec.Detail}
 			rec.State, rec.Detail = Failed, f.ID
 		}
@@ -271,8 +239,9 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 var encoderName = regexp.MustCompile(`^(?:(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc|(?:svtav1|av1|rav1)enc)$`)
 
 // encoderIn finds the first such name that is a word of a text. Pipelines are
-// long, and a search by the expression alone would begin anew at every word.
-func encoderIn(text string) string {
+// long, and a search by the expression alone would begin anew at every word. One
+// is known: most pipelines have the one of that before.
+func encoderIn(text, known string) string {
 	const suffix = "enc"
 	for at := 0; ; {
 		i := strings.Index(text[at:], suffix)
@@ -283,8 +252,13 @@ func encoderIn(text string) string {
 		for begin > 0 && wordByte(text[begin-1]) {
 			begin--
 		}
-		if (end == len(text) || !wordByte(text[end])) && encoderName.MatchString(text[begin:end]) {
-			return strings.Clone(text[begin:end])
+		if end == len(text) || !wordByte(text[end]) {
+			switch word := text[begin:end]; {
+			case word == known:
+				return known
+			case encoderName.MatchString(word):
+				return strings.Clone(word)
+			}
 		}
 		at = end
 	}
@@ -423,7 +397,7 @@ func (r *reader) progress(m *mark, detail string, at time.Time, place Place) {
 		return
 	}
 	s := r.live()
-	again := s != nil && m.kind == stageDone && inInfo(m.stage) && s.records[m.stage] != nil && s.records[m.stage].State == Done && s.records[evidence.StageLaunch] == nil
+	again := s != nil && m.kind == stageDone && inInfo(m.stage) && s.records.of(m.stage) != nil && s.records.of(m.stage).State == Done && s.records.of(evidence.StageLaunch) == nil
 	if s == nil || again {
 		if m.stage == evidence.StageStreaming {
 			return
@@ -465,7 +439,7 @@ func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 
 // owns tells whether a container is of the session's own app, as far as is known.
 func (s *Session) owns(container string) bool {
-	app := s.records[evidence.StageApp]
+	app := s.records.of(evidence.StageApp)
 	return container == "" || app == nil || !strings.HasPrefix(app.Detail, "/") || app.Detail == container
 }
 
@@ -487,10 +461,10 @@ func (r *reader) begin(at time.Time, resumed bool) {
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{
 		Number: r.sessions, Ordinal: ordinal, Life: len(r.log.Lives) - 1, Resumed: resumed, Began: at, End: EndOpen, Findings: []Finding{},
-		records: map[evidence.Stage]*StageRecord{}, faults: map[string]int{},
+		records: &records{},
 	})
 	if api := life.api; api != nil && at.Sub(api.At) >= 0 && at.Sub(api.At) <= askedWithin {
-		r.live().records[evidence.StageAPI] = api
+		r.live().records.put(*api)
 	}
 	life.api = nil
 }
@@ -507,13 +481,12 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 	switch {
 	case stage == evidence.StageDisplay && strings.HasPrefix(detail, "wayland-"):
 		s.Display = cutText(detail)
-	case stage == evidence.StageAudioSink:
+	case stage == evidence.StageAudioSink && detail != "":
 		s.Sink, _ = strconv.Atoi(detail)
 	}
-	rec := s.records[stage]
+	rec := s.records.of(stage)
 	if rec == nil {
-		rec = &StageRecord{Stage: stage}
-		s.records[stage] = rec
+		rec = s.records.put(StageRecord{Stage: stage})
 	}
 	if rec.State == Failed || rec.State == Done && stage != evidence.StageStop {
 		return
@@ -574,8 +547,8 @@ func (r *reader) redate(base time.Time) {
 		fix(&s.Ended)
 		fix(&s.removed)
 		findings(s.Findings)
-		for _, rec := range s.records {
-			fix(&rec.At)
+		for n := range s.records {
+			fix(&s.records[n].At)
 		}
 	}
 }
@@ -605,31 +578,33 @@ func (r *reader) finish(streams []*stream) {
 	}
 	for i := range r.log.Sessions {
 		clean(r.log.Sessions[i].Findings)
-		r.order(&r.log.Sessions[i])
+		s := &r.log.Sessions[i]
+		r.order(s, make([]StageRecord, 0, len(s.records)))
 	}
 }
 
-// order lists the stages of a session.
-func (r *reader) order(s *Session) {
-	stages := evidence.Stages()
-	s.Stages = make([]StageRecord, 0, len(stages))
-	last := -1
-	for n, stage := range stages {
-		if rec := s.records[stage]; rec != nil && (rec.State == Done || rec.State == Failed) {
+var allStages = evidence.Stages()
+
+// order lists the stages of a session behind those in a list, which it returns.
+func (r *reader) order(s *Session, list []StageRecord) []StageRecord {
+	last, first := -1, len(list)
+	for n := range s.records {
+		if state := s.records[n].State; state == Done || state == Failed {
 			last = n
 		}
 	}
-	for n, stage := range stages {
-		rec := s.records[stage]
+	for n, stage := range allStages {
 		switch {
-		case rec != nil:
-			s.Stages = append(s.Stages, *rec)
+		case s.records[n].Stage != "":
+			list = append(list, s.records[n])
 		case !r.log.Lives[s.Life].debug:
-			s.Stages = append(s.Stages, StageRecord{Stage: stage, State: Hidden})
+			list = append(list, StageRecord{Stage: stage, State: Hidden})
 		case n < last && slices.Contains(optional, stage):
 			// This app has none.
 		default:
-			s.Stages = append(s.Stages, StageRecord{Stage: stage, State: Absent})
+			list = append(list, StageRecord{Stage: stage, State: Absent})
 		}
 	}
+	s.Stages = list[first:len(list):len(list)]
+	return list
 }

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,29 +27,29 @@ const (
 // client that came several times the newest session has its keys.
 type router struct {
 	keys    map[string]int
-	holders map[int]int // how many keys each session has
-	newest  int         // session of the life, -1 for none
-	ended   int         // the one that ended last, -1 for none
-	named   int         // the one that a finding named last, -1 for none
+	holders map[int][]string // the keys of each session that has any
+	newest  int              // session of the life, -1 for none
+	ended   int              // the one that ended last, -1 for none
+	named   int              // the one that a finding named last, -1 for none
 	namedAt time.Time
 	namedBy Place
 	lull    time.Time // when a lobby ended last
 }
 
 func newRouter() router {
-	return router{keys: map[string]int{}, holders: map[int]int{}, newest: -1, ended: -1, named: -1}
+	return router{keys: map[string]int{}, holders: map[int][]string{}, newest: -1, ended: -1, named: -1}
 }
 
 // several tells whether lines may be of more than one session.
 func (to *router) several() bool {
-	return len(to.holders) > 1 || len(to.holders) == 1 && to.holders[to.newest] == 0
+	return len(to.holders) > 1 || len(to.holders) == 1 && len(to.holders[to.newest]) == 0
 }
 
 // set ties a key to a session.
 func (to *router) set(key string, session int) {
 	to.forget(key)
 	to.keys[key] = session
-	to.holders[session]++
+	to.holders[session] = append(to.holders[session], key)
 }
 
 func (to *router) forget(key string) {
@@ -57,26 +58,37 @@ func (to *router) forget(key string) {
 		return
 	}
 	delete(to.keys, key)
-	if to.holders[i]--; to.holders[i] == 0 {
+	if left := slices.DeleteFunc(to.holders[i], func(k string) bool { return k == key }); len(left) > 0 {
+		to.holders[i] = left
+	} else {
 		delete(to.holders, i)
 	}
 }
 
-// learn ties a key to the session of this line.
+// forgetAll unties all keys of a session.
+func (to *router) forgetAll(session int) {
+	for _, key := range to.holders[session] {
+		delete(to.keys, key)
+	}
+	delete(to.holders, session)
+}
+
+// learn ties a key to the session of this line. It is kept: one that is a part of
+// a line would keep all of it, and must be a clone.
 func (r *reader) learn(key string) {
 	if to := &r.route; r.session >= 0 && key != "" && len(key) < maxKey && (len(to.keys) < maxKeys || to.keys[key] != 0) {
-		to.set(strings.Clone(key), r.session) // or it would keep all of its line
+		to.set(key, r.session)
 	}
 }
 
 // prune forgets the keys of sessions that are over, and of the oldest.
 func (r *reader) prune(at time.Time) {
 	to := &r.route
-	for key, i := range to.keys {
+	for i := range to.holders {
 		s := &r.log.Sessions[i]
 		over := (s.End == EndQuit || s.End == EndApp) && at.Sub(s.lastEnd) > keptFor
 		if over || i < to.newest-maxKeys/16 {
-			to.forget(key)
+			to.forgetAll(i)
 		}
 	}
 }
@@ -99,12 +111,19 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 		s.client = detail
 		r.learn(detail)
 	case m.kind == stageDone && m.stage == evidence.StageControl:
-		eachKey(rec.line.Message, func(key string) bool { r.learn(key); return true })
+		eachKey(rec.line.Message, func(key string) bool { r.learn(strings.Clone(key)); return true })
 	case m.kind == stageDone && m.stage == evidence.StageApp && strings.HasPrefix(detail, "/"):
 		r.learn(detail)
-		eachKey(detail, r.introduce)
+		r.introduceBy(detail)
 	case m.stage == evidence.StageVideoPipeline || m.stage == evidence.StageAudioPipeline:
-		eachKey(rec.text, r.introduce)
+		r.introduceBy(rec.text)
+	}
+}
+
+// introduceBy learns a client's number from a text, where the session has none.
+func (r *reader) introduceBy(text string) {
+	if r.live().client == "" {
+		eachKey(text, r.introduce)
 	}
 }
 
@@ -113,7 +132,7 @@ func (r *reader) introduce(key string) (done bool) {
 	s := r.live()
 	if s.client == "" && !strings.Contains(key, ".") {
 		s.client = strings.Clone(key)
-		r.learn(key)
+		r.learn(s.client)
 	}
 	return s.client != ""
 }
@@ -246,7 +265,7 @@ func (r *reader) lacking(stage evidence.Stage) int {
 
 // reached tells of a session that is being read whether a stage is done.
 func (s *Session) reached(stage evidence.Stage) bool {
-	rec := s.records[stage]
+	rec := s.records.of(stage)
 	return rec != nil && (rec.State == Done || rec.State == Failed)
 }
 
@@ -318,7 +337,7 @@ func (to *router) moved(place []int) {
 		}
 	}
 	keys := to.keys
-	to.keys, to.holders = map[string]int{}, map[int]int{}
+	to.keys, to.holders = map[string]int{}, map[int][]string{}
 	for key, i := range keys {
 		if place[i] >= 0 {
 			to.set(key, place[i])

@@ -169,3 +169,15 @@ func TestEndsHaveNumbers(t *testing.T) {
 		t.Errorf("number 0 is %s", e)
 	}
 }
+
+// TestStagesHaveTheirPlace: by it they are found without a search.
+func TestStagesHaveTheirPlace(t *testing.T) {
+	for i, stage := range Stages() {
+		if stage.Index() != i {
+			t.Errorf("%s is at %d, not at %d", stage, stage.Index(), i)
+		}
+	}
+	if i := Stage("startup").Index(); i != -1 {
+		t.Errorf("what is no stage is at %d", i)
+	}
+}

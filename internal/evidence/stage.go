@@ -35,17 +35,49 @@ const (
 	StageStop Stage = "stop"
 )
 
-var stages = []Stage{
+// StageCount is how many stages there are.
+const StageCount = 11
+
+var stages = [StageCount]Stage{
 	StageAPI, StageLaunch, StageDisplay, StageAudioSink, StageApp, StageRTSP,
 	StageAudioPipeline, StageVideoPipeline, StageControl, StageStreaming, StageStop,
 }
 
 // Stages returns every stage in order.
-func Stages() []Stage { return slices.Clone(stages) }
+func Stages() []Stage { return slices.Clone(stages[:]) }
+
+// Index is the place of a stage among Stages, from 0; -1 for what is none.
+func (s Stage) Index() int {
+	switch s {
+	case StageAPI:
+		return 0
+	case StageLaunch:
+		return 1
+	case StageDisplay:
+		return 2
+	case StageAudioSink:
+		return 3
+	case StageApp:
+		return 4
+	case StageRTSP:
+		return 5
+	case StageAudioPipeline:
+		return 6
+	case StageVideoPipeline:
+		return 7
+	case StageControl:
+		return 8
+	case StageStreaming:
+		return 9
+	case StageStop:
+		return 10
+	}
+	return -1
+}
 
 // ParseStage returns the stage of that name.
 func ParseStage(name string) (Stage, error) {
-	if !slices.Contains(stages, Stage(name)) {
+	if !slices.Contains(stages[:], Stage(name)) {
 		return "", fmt.Errorf("%q is not a stage: want one of %v", name, stages)
 	}
 	return Stage(name), nil

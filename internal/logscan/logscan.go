@@ -3,12 +3,12 @@
 package logscan
 
 import (
+	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"runtime"
 	"slices"
-	"sync"
+	"strings"
 )
 
 const (
@@ -16,7 +16,7 @@ const (
 	// rest is cut.
 	MaxLine = 64 << 10
 	// chunk is how much is read at a time.
-	chunk = 256 << 10
+	chunk = 128 << 10
 	// afterBytes is how much of what follows a line is delivered.
 	afterBytes = 512
 	// maxWorkers bounds memory: each has a segment or two.
@@ -29,15 +29,33 @@ type Line struct {
 	Number, Offset int64
 	// Text is the line without its end, cut at MaxLine; valid during the call.
 	Text []byte
-	// After is what follows the line, up to a few hundred bytes and to the end
-	// of a line: some messages go on there. Valid during the call.
-	After []byte
 	// Signs are the indices of the literals that it holds, in no order, each
 	// once. Of literals of which one is a part of the other both are told.
 	// Valid during the call.
 	Signs []int
 	// Cut says that the line was longer.
 	Cut bool
+
+	rest []byte // what follows it, up to afterBytes
+	copy string // of Text, where many were copied at once
+}
+
+// String is the text, for as long as it is needed. What is kept of it for long
+// should be cloned: lines that were found together are kept together.
+func (l *Line) String() string {
+	if l.copy != "" {
+		return l.copy
+	}
+	return string(l.Text)
+}
+
+// After is what follows the line, up to a few hundred bytes and to the end of a
+// line: some messages go on there. Valid as long as the line.
+func (l *Line) After() []byte {
+	if i := bytes.LastIndexByte(l.rest, '\n'); i >= 0 {
+		return l.rest[:i]
+	}
+	return l.rest
 }
 
 // Stats counts what was read.
@@ -46,8 +64,8 @@ type Stats struct {
 }
 
 // Scan reads r to its end and calls hit, in order and never at the same time,
-// for each line that holds a literal. As many segments are searched at the same
-// time as the program may use processors. Memory is bounded, whatever the
+// but not always on the same goroutine, for each line that holds a literal. As
+// many segments are searched at the same time as the program may use processors. Memory is bounded, whatever the
 // lines' lengths. It ends early with the error of hit or of ctx, as soon as r
 // returns from what it is reading.
 //
@@ -55,7 +73,7 @@ type Stats struct {
 // that nothing more comes for now: what is there is delivered then, even where
 // what follows the last line is not complete.
 func (m *Matcher) Scan(ctx context.Context, r io.Reader, hit func(Line) error) (Stats, error) {
-	return m.scan(ctx, runtime.GOMAXPROCS(0), r, func(*segment) {}, func(seg *segment, i int, before int64) error {
+	return m.scan(ctx, runtime.GOMAXPROCS(0), r, nil, func(seg *segment, i int, before int64) error {
 		return hit(seg.line(seg.hits[i], before))
 	})
 }
@@ -69,9 +87,18 @@ func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, lo
 	each := func(seg *segment) {
 		looked, _ := seg.looked.([]T)
 		looked = slices.Grow(looked[:0], len(seg.hits))[:len(seg.hits)]
+		length := 0
+		for _, h := range seg.hits {
+			length += min(h.end-h.begin, MaxLine)
+		}
+		var all strings.Builder
+		all.Grow(length)
 		var line Line
 		for i, h := range seg.hits {
 			line = seg.line(h, 0)
+			begin := all.Len()
+			all.Write(line.Text)
+			line.copy = all.String()[begin:]
 			look(&line, &looked[i])
 		}
 		seg.looked = looked
@@ -81,93 +108,12 @@ func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, lo
 	})
 }
 
-// scan has look called by the workers for each segment, and hit for each line in
-// order.
-func (m *Matcher) scan(ctx context.Context, workers int, r io.Reader, look func(*segment), hit func(seg *segment, i int, before int64) error) (Stats, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+// scan has look, if any, called by the workers for each segment, and hit for each
+// line in order.
+func (m *Matcher) scan(ctx context.Context, workers int, r io.Reader, look func(*segment), hit hitFunc) (Stats, error) {
 	workers = max(1, min(workers, maxWorkers))
-	p := &pipeline{
-		split: splitter{r: r},
-		free:  make(chan *segment, workers+2), work: make(chan *segment, workers+2), ordered: make(chan *segment, workers+2),
-	}
-	for range cap(p.free) {
-		p.free <- &segment{done: make(chan struct{}, 1)}
-	}
-	var running sync.WaitGroup
-	for range workers {
-		running.Go(func() {
-			s := newSearcher(m)
-			for seg := range p.work {
-				s.search(seg)
-				look(seg)
-				seg.done <- struct{}{}
-			}
-		})
-	}
-	running.Go(func() { p.read(ctx) })
-	stats, err := p.deliver(ctx, hit)
-	cancel(err)
-	running.Wait()
-	if err == nil {
-		err = p.failed
-	}
-	stats.Bytes = p.split.bytes
-	return stats, err
-}
-
-// pipeline moves segments. No channel ever blocks a sender, since there are as
-// many segments as room in each; read closes work and ordered.
-type pipeline struct {
-	split               splitter
-	free, work, ordered chan *segment
-	failed              error // of read; to be looked at after it has ended
-}
-
-// read fills segments until the end of the log or of ctx.
-func (p *pipeline) read(ctx context.Context) {
-	defer close(p.work)
-	defer close(p.ordered)
-	for {
-		var seg *segment
-		select {
-		case <-ctx.Done():
-			return
-		case seg = <-p.free:
-		}
-		more, err := p.split.next(seg)
-		if p.failed = err; err != nil || !more {
-			return
-		}
-		p.ordered <- seg
-		p.work <- seg
-	}
-}
-
-// deliver hands out the lines in their order.
-func (p *pipeline) deliver(ctx context.Context, hit func(seg *segment, i int, before int64) error) (stats Stats, err error) {
-	before := int64(1)
-	unfinished := false
-	for seg := range p.ordered {
-		<-seg.done
-		if err := ctx.Err(); err != nil {
-			return stats, fmt.Errorf("scan the log: %w", err)
-		}
-		for i := range seg.hits {
-			stats.Hits++
-			if err := hit(seg, i, before); err != nil {
-				return stats, err
-			}
-		}
-		before += seg.newlines
-		unfinished = seg.buf[seg.limit-1] != '\n'
-		stats.Lines = before - 1
-		p.free <- seg
-	}
-	if unfinished {
-		stats.Lines++
-	}
-	if err := ctx.Err(); err != nil {
-		return stats, fmt.Errorf("scan the log: %w", err)
-	}
-	return stats, nil
+	p := newPipeline(r, workers, look, hit)
+	err := p.run(ctx, m, workers)
+	p.stats.Bytes = p.split.bytes
+	return p.stats, err
 }

@@ -94,8 +94,8 @@ func TestLinesOfAnyLength(t *testing.T) {
 func TestWhatFollowsIsThere(t *testing.T) {
 	text := "thread panicked at src/main.rs:1:2:\ncould not do it\n" + strings.Repeat("more\n", 500)
 	_, err := NewMatcher([]string{"panicked at "}).Scan(t.Context(), strings.NewReader(text), func(l Line) error {
-		if !strings.HasPrefix(string(l.After), "could not do it\nmore") || len(l.After) > afterBytes {
-			t.Errorf("after: %q", l.After)
+		if !strings.HasPrefix(string(l.After()), "could not do it\nmore") || len(l.After()) > afterBytes {
+			t.Errorf("after: %q", l.After())
 		}
 		return nil
 	})

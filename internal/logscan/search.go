@@ -96,10 +96,7 @@ func (seg *segment) line(h hit, before int64) Line {
 		l.Text, l.Cut = l.Text[:MaxLine], true
 	}
 	if next := h.end + 1; next < len(seg.buf) {
-		l.After = seg.buf[next:min(len(seg.buf), next+afterBytes)]
-		if i := bytes.LastIndexByte(l.After, '\n'); i >= 0 {
-			l.After = l.After[:i]
-		}
+		l.rest = seg.buf[next:min(len(seg.buf), next+afterBytes)]
 	}
 	return l
 }

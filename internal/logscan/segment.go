@@ -8,9 +8,9 @@ import (
 )
 
 // segment is a piece of a log that one worker searches: whole lines, and what
-// follows the last of them. It goes round from the splitter by a worker to
-// Scan's goroutine and back.
+// follows the last of them. It belongs to the worker that has it.
 type segment struct {
+	number int64 // how many were read before it
 	buf    []byte
 	limit  int   // of the lines; what lies behind it is only shown as what follows
 	offset int64 // of the first byte
@@ -21,7 +21,6 @@ type segment struct {
 	hits     []hit
 	signs    []int // of all hits
 	looked   any   // what ScanBy's caller found out, by hit
-	done     chan struct{}
 }
 
 // hit is a line with a literal.

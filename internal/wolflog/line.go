@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Shape is the kind of a line.
@@ -85,17 +86,33 @@ var (
 // Parse reads one line without its end. Whatever does not fit a shape is Free;
 // it never fails.
 func Parse(text string) Line {
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "?")
-	text = strings.TrimRight(plain(text), " \r\n\t")
-	l := Line{}
-	text = l.strip(text)
-	for _, shape := range []func(string) bool{l.wolf, l.tracing, l.gst, l.glib, l.sway, l.others} {
-		if shape(text) {
-			return l
-		}
+	var l Line
+	l.Parse(text)
+	return l
+}
+
+// Parse is the function of that name, into a line that is there.
+func (l *Line) Parse(text string) {
+	if strings.IndexByte(text, 0) >= 0 {
+		text = strings.ReplaceAll(text, "\x00", "")
+	}
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "?")
+	}
+	text = plain(text)
+	for len(text) > 0 && strings.IndexByte(" \r\n\t", text[len(text)-1]) >= 0 {
+		text = text[:len(text)-1]
+	}
+	*l = Line{}
+	t, n := timeOfDay(text)
+	if n == 0 {
+		text = l.strip(text)
+		t, n = timeOfDay(text)
+	}
+	if l.wolf(text, t, n) || l.tracing(text) || l.gst(text) || l.glib(text) || l.sway(text) || l.others(text) {
+		return
 	}
 	l.Shape, l.Message = Free, text
-	return l
 }
 
 // plain takes colours off, also those of copies that have lost the escape.
@@ -145,9 +162,6 @@ func colour(text string, escaped bool) int {
 
 // strip takes off what transports put in front.
 func (l *Line) strip(text string) string {
-	if _, n := timeOfDay(text); n > 0 {
-		return text
-	}
 	if m := compose.FindStringSubmatch(text); m != nil && !isLevel(m[1]) {
 		text = m[2]
 	}
@@ -181,34 +195,43 @@ func clock(h, m, s string) time.Duration {
 // how long it is; 0 where there is none.
 func timeOfDay(text string) (t time.Duration, length int) {
 	const form = "00:00:00"
-	if len(text) < len(form) {
+	if len(text) < len(form) || text[2] != ':' || text[5] != ':' {
 		return 0, 0
 	}
-	var n [3]time.Duration
-	for i := range len(form) {
-		switch c := text[i]; {
-		case form[i] == ':' && c == ':':
-		case form[i] == '0' && c >= '0' && c <= '9':
-			n[i/3] = 10*n[i/3] + time.Duration(c-'0')
-		default:
-			return 0, 0
-		}
+	h, m, s := twoDigits(text), twoDigits(text[3:]), twoDigits(text[6:])
+	if h|m|s < 0 {
+		return 0, 0
 	}
-	t, length = n[0]*time.Hour+n[1]*time.Minute+n[2]*time.Second, len(form)
+	t, length = time.Duration(3600*h+60*m+s)*time.Second, len(form)
 	if length == len(text) || text[length] != '.' {
 		return t, length
 	}
 	length++
-	for unit := time.Second / 10; length < len(text) && text[length] >= '0' && text[length] <= '9' && unit > 0; unit /= 10 {
-		t += unit * time.Duration(text[length]-'0')
+	fraction, missing := 0, 9
+	for length < len(text) && text[length]-'0' <= 9 && missing > 0 {
+		fraction = 10*fraction + int(text[length]-'0')
 		length++
+		missing--
 	}
-	return t, length
+	return t + time.Duration(fraction*powersOfTen[missing]), length
 }
 
-// wolf reads the lines that most logs are made of, without a regular expression.
-func (l *Line) wolf(text string) bool {
-	if t, n := timeOfDay(text); n > 0 {
+var powersOfTen = [...]int{1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000}
+
+// twoDigits is the number that a text of two bytes or more begins with; below 0
+// for none.
+func twoDigits(text string) int {
+	tens, ones := text[0]-'0', text[1]-'0'
+	if tens > 9 || ones > 9 {
+		return -1
+	}
+	return int(10*tens + ones)
+}
+
+// wolf reads the lines that most logs are made of, without a regular expression;
+// t is the time of day that the text begins with, and n how long that is.
+func (l *Line) wolf(text string, t time.Duration, n int) bool {
+	if n > 0 {
 		rest, spaced := strings.CutPrefix(text[n:], " ")
 		level, message, barred := strings.Cut(rest, "|")
 		if level = strings.TrimRight(level, " "); spaced && barred && isLevel(level) {

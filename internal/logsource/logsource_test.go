@@ -5,11 +5,14 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -107,6 +110,40 @@ func TestFormsOfOneLog(t *testing.T) {
 				t.Errorf("stdin: %s", diff)
 			}
 		})
+	}
+}
+
+// TestJSONOfKennelIsItsText: what log/slog writes as JSON comes as what it writes
+// as text, also out of a record of Docker's.
+func TestJSONOfKennelIsItsText(t *testing.T) {
+	var text, object bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&text, nil), slog.NewJSONHandler(&object, nil)} {
+		for i, message := range []string{"stop ended", "a \"b\"\n=c", "ready", ""} {
+			r := slog.NewRecord(time.Date(2026, 3, 3, 10, 0, i, 123e6, time.UTC), slog.Level(4*i-4), message, 0)
+			r.AddAttrs(slog.String("session", "0193"), slog.String("empty", ""), slog.Any("of", []string{"one"}), slog.Group("took", slog.Int("files", 3), slog.Bool("ok", true)))
+			if err := h.Handle(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := strings.ReplaceAll(text.String(), "of=[one]", `of="[\"one\"]"`)
+	broken := `{"time":"2026-03-03T10:00:00Z","level":"INFO","msg":"cut` + "\n" + `{"time":"no","level":"INFO","msg":"x"}` + "\nno object\n"
+	var docker strings.Builder
+	for line := range strings.Lines(object.String()) {
+		quoted, _ := json.Marshal(line)
+		fmt.Fprintf(&docker, `{"log":%s,"stream":"stderr","time":"2026-03-03T10:00:00Z"}`+"\n", quoted)
+	}
+	stamped := regexp.MustCompile(`(?m)^time=`).ReplaceAllString(want, "2026-03-03T10:00:00.000000000Z time=")
+	for name, c := range map[string]struct{ text, want string }{
+		"own.json": {object.String() + broken, want + broken}, "other first": {"cut off\n" + object.String(), "cut off\n" + want}, "docker.json": {docker.String(), stamped},
+	} {
+		got, _ := readAll(t, Options{}, write(t, name, c.text))
+		if diff := cmp.Diff(map[string]string{name: c.want}, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if got, _ := readAll(t, Options{}, write(t, "sse.log", twoLines)); got["sse.log"] != twoLines {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -289,6 +326,20 @@ func FuzzUnwrap(f *testing.F) {
 		in, got := bytes.Count(text, []byte("\n")), bytes.Count(out, []byte("\n"))
 		if got < in && !bytes.HasPrefix(bytes.TrimLeft(text, "\r\n"), []byte("__")) {
 			t.Errorf("%d lines of %d: %q", got, in, out)
+		}
+	})
+}
+
+// FuzzOwnJSON: a line comes as one line, whatever it holds, and is lost never.
+func FuzzOwnJSON(f *testing.F) {
+	f.Add([]byte(`{"time":"2026-03-03T10:00:00.1Z","level":"INFO","msg":"stop ended","session":"0193","took":{"files":3}}`))
+	f.Add([]byte(`x {"time":"2026-03-03T10:00:00Z","level":"WARN+1","msg":"a\nb","msg":"c","n":1e999,"l":[{}]}`))
+	f.Add([]byte(`{"time":"2026-03-03T10:00:00Z","level":"INFO","msg":"","a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":{}}}}}}}}}}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		line = bytes.ReplaceAll(line, []byte("\n"), nil)
+		out := newOwnJSON().convert(nil, line)
+		if bytes.Count(out, []byte("\n")) != 1 || out[len(out)-1] != '\n' {
+			t.Errorf("%q became %q", line, out)
 		}
 	})
 }

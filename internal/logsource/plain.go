@@ -63,7 +63,17 @@ func (s *Set) lines(name string, whole io.Reader) (io.Reader, error) {
 	if err := refuse(name, head); err != nil {
 		return nil, err
 	}
-	return unwrap(head, whole), nil
+	bare := unwrap(head, whole)
+	if bare != whole {
+		if head, bare, err = peek(bare, headSize); err != nil {
+			return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
+		}
+	}
+	// Of a log that is followed perhaps nothing is there yet.
+	if isOwnJSON(head) || s.options.Follow {
+		return &converter{from: bare, records: newOwnJSON()}, nil
+	}
+	return bare, nil
 }
 
 // peek reads up to so many bytes, and gives them back to the reader. Of a log

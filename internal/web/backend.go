@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +16,6 @@ import (
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
-	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
 )
@@ -49,29 +46,6 @@ func (l *Local) Status(context.Context) (Status, error) {
 			"video": l.Ports.Video, "control": l.Ports.Control, "audio": l.Ports.Audio,
 		},
 		Sessions: len(l.House.Sessions()), Grouping: l.House.Hierarchy().String(),
-	}, nil
-}
-
-// Memory implements Backend.
-func (l *Local) Memory(ctx context.Context) (Memory, error) {
-	// What can be had back at once is not in use.
-	if err := l.Store.Shrink(ctx); err != nil {
-		return Memory{}, err
-	}
-	debug.FreeOSMemory()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	pid := os.Getpid()
-	self, err := meter.Live.Process(pid)
-	if err != nil {
-		return Memory{}, evidence.Errorf(evidence.Internal, "measure kennel serve: %w", err)
-	}
-	anon, file := meter.Live.Resident(pid)
-	return Memory{
-		Goroutines: runtime.NumGoroutine(), GoroutinesBy: goroutinesBy(), HeapBytes: int64(stats.HeapAlloc), Runtime: map[string]int64{
-			"heap_in_use": int64(stats.HeapInuse), "heap_idle": int64(stats.HeapIdle - stats.HeapReleased), "stacks": int64(stats.StackSys),
-			"spans": int64(stats.MSpanSys), "caches": int64(stats.MCacheSys), "profiles": int64(stats.BuckHashSys), "gc": int64(stats.GCSys), "other": int64(stats.OtherSys),
-		}, RSS: self.RSS, Anon: anon, File: file, Usage: meter.Live.Of([]int{pid}),
 	}, nil
 }
 

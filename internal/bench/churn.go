@@ -27,7 +27,9 @@ type ChurnOptions struct {
 	Parallel int
 	// Port is the base of the host's ports.
 	Port int
-	// Progress, if set, is told after every session.
+	// WarmUp and Progress, if set, are told after every session: those that come
+	// first and are not measured, and those that are.
+	WarmUp   func(done, all int)
 	Progress func(done, failed int)
 }
 
@@ -199,13 +201,26 @@ func RunChurn(ctx context.Context, o ChurnOptions) (*Churn, error) {
 	return &c.result, nil
 }
 
-// peak is how many times as many clients as later, and warmUpShare which share
-// of the sessions, the host gets before it is measured: what it maps at its
-// busiest it keeps, and would else take at some chance meeting in the middle.
 const (
+	// peak is how many times as many clients as later, and warmUpShare which share
+	// of the sessions, the host gets before it is measured: what it maps at its
+	// busiest it keeps, and would else take at some chance meeting in the middle.
 	peak        = 2
 	warmUpShare = 10
+	// warmUpLeast is how many sessions come first where the trend of memory is
+	// judged. Go's heap and the database's hold pages that nobody has written to
+	// yet; each session puts its objects elsewhere, and so for some hundred
+	// sessions ever more of them become resident, up to what the heaps hold.
+	warmUpLeast = 240
 )
+
+// warmUpSessions is how many sessions come before those that are measured.
+func warmUpSessions(sessions int) int {
+	if sessions < trendWorth {
+		return sessions / warmUpShare
+	}
+	return max(warmUpLeast, sessions/warmUpShare)
+}
 
 // warmUp pairs the clients and lets each have its sessions, all at one time.
 // It returns those for the measured part.
@@ -224,11 +239,17 @@ func (c *churning) warmUp(ctx context.Context) ([]client, error) {
 	}
 	var all sync.WaitGroup
 	errs := make(chan error, len(clients))
+	each, done := 1+warmUpSessions(c.o.Sessions)/len(clients), 0
 	for _, who := range clients {
 		all.Go(func() {
 			var err error
-			for range 1 + c.o.Sessions/warmUpShare/len(clients) {
+			for range each {
 				err = errors.Join(err, c.host.probe(ctx, who, "--seconds", "1"))
+				c.mu.Lock()
+				if done++; c.o.WarmUp != nil {
+					c.o.WarmUp(done, each*len(clients))
+				}
+				c.mu.Unlock()
 			}
 			errs <- err
 		})

@@ -151,6 +151,7 @@ func TestAnAudioEncoderThatDiesIsReplaced(t *testing.T) {
 // TestASessionWithoutASoundServer: the picture is there, and an event says why
 // there is no sound.
 func TestASessionWithoutASoundServer(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "version = 1\n[audio]\nserver = \"/nonexistent/pulseaudio\"\n")
 	r := s.probe(me, "--seconds", "3", "--keys", "2", "--mode", "640x360x30")
 	if r.Audio.Packets != 0 || r.Input.Echoed != 2 {

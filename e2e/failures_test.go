@@ -100,6 +100,7 @@ func pairedServer(t *testing.T, config string) (*server, string) {
 }
 
 func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "")
 	b := s.background(me, "--seconds", "6", "--keys", "6", "--mode", "640x360x30")
 	live := s.streaming()
@@ -121,6 +122,7 @@ func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
 }
 
 func TestADisplayThatDiesEndsTheSessionWithAReason(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "")
 	before := s.look()
 	b := s.background(me, "--seconds", "20", "--keys", "0", "--mode", "640x360x30")
@@ -163,6 +165,7 @@ run_cmd = "no-such-program --at-all"
 `
 
 func TestAppsThatEnd(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, shortApps)
 	before := s.look()
 	for _, tt := range []struct {
@@ -245,6 +248,7 @@ func TestLaunchRightAfterQuit(t *testing.T) {
 // TestTerminateInASession: the client is told, nothing survives, and the next
 // start finds its ports free.
 func TestTerminateInASession(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "")
 	b := s.background(me, "--seconds", "20", "--keys", "0", "--mode", "640x360x30")
 	s.streaming()
@@ -271,6 +275,7 @@ func TestTerminateInASession(t *testing.T) {
 }
 
 func TestStrangersAreRefused(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s := startServer(t, "")
 	_, stderr, err := s.tryProbe(t.TempDir(), "--seconds", "1")
 	if err == nil || !strings.Contains(stderr, "--pair PIN") {

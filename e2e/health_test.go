@@ -14,6 +14,7 @@ import (
 // TestHealth: ready after the start; not ready when the encoder's program is
 // gone, by its name; and running sessions are left alone.
 func TestHealth(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	bin := publicDir(t)
 	for _, name := range []string{"kennel", "kennel-media"} {
 		raw, err := os.ReadFile(filepath.Join(filepath.Dir(kennel(t)), name))
@@ -63,6 +64,7 @@ func TestHealth(t *testing.T) {
 
 // TestServiceManager hears when the host is ready, that it lives, and that it stops.
 func TestServiceManager(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	dir := t.TempDir()
 	name := filepath.Join(dir, "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})

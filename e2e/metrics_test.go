@@ -39,6 +39,7 @@ func (s *server) metrics(t *testing.T) string {
 // TestMetrics: sessions, their ends and refusals are counted; what is unknown
 // is left out.
 func TestMetrics(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	s, me := pairedServer(t, "version = 1\n[limits]\nsessions = 1\n")
 	b := s.background(me, "--seconds", "4", "--keys", "0", "--mode", "640x360x30")
 	s.streaming()

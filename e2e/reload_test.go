@@ -13,6 +13,7 @@ import (
 // TestReload: SIGHUP takes over a whole configuration or none of it, names what
 // waits for the next start, and disturbs no session.
 func TestReload(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	file := filepath.Join(t.TempDir(), "kennel.toml")
 	write := func(config string) {
 		t.Helper()

@@ -356,6 +356,7 @@ func (h *wolfHost) demos(session string) (n int) {
 // TestWolfsEmptySessions: a tool adds a session without an app, starts one in
 // it, and stops the session with it.
 func TestWolfsEmptySessions(t *testing.T) {
+	t.Parallel() // nothing in it is timed
 	h := startWolfHost(t, "")
 	me := t.TempDir()
 	h.pairByAPI(me, "1234")

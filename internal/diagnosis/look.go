@@ -14,8 +14,10 @@ import (
 type record struct {
 	// What the line says by itself.
 	line wolflog.Line
-	text string // with what follows it, where a pipeline is described
-	fits []fit  // valid until the next record is made
+	fits []fit // valid until the next record is made
+	// Where a pipeline is described: the line with what follows it, the client's
+	// number in that, and the encoder of a picture; "" where there is none.
+	text, number, encoder string
 	// What those before it say.
 	at    time.Time
 	dated bool // by itself, not by the line before
@@ -32,16 +34,14 @@ type fit struct {
 func (r *reader) look(found *logscan.Line, rec *record) {
 	whole := found.String()
 	rec.line.Parse(whole)
-	rec.text, rec.fits = "", rec.fits[:0] // the rest is set by date
+	rec.fits, rec.text, rec.number, rec.encoder = rec.fits[:0], "", "", "" // the rest is set by date
 	after := ""
 	for _, i := range found.Signs {
 		s := &r.signs[i]
 		if s.mark != nil {
 			if detail, ok := s.marks(rec.line.Message); ok {
 				rec.fits = append(rec.fits, fit{i, detail})
-				if s.mark.stage == evidence.StageVideoPipeline || s.mark.stage == evidence.StageAudioPipeline {
-					rec.text = whole + " " + string(found.After())
-				}
+				rec.pipeline(s.mark.stage, whole, found)
 			}
 			continue
 		}
@@ -61,6 +61,23 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 			}
 		}
 		rec.fits = append(rec.fits, fit{sign: i})
+	}
+}
+
+// pipeline reads what stands in and behind a line that describes one.
+func (rec *record) pipeline(stage evidence.Stage, whole string, found *logscan.Line) {
+	if stage != evidence.StageVideoPipeline && stage != evidence.StageAudioPipeline {
+		return
+	}
+	rec.text = whole + " " + string(found.After())
+	eachKey(rec.text, func(key string) bool {
+		if !strings.Contains(key, ".") {
+			rec.number = strings.Clone(key)
+		}
+		return rec.number != ""
+	})
+	if stage == evidence.StageVideoPipeline {
+		rec.encoder = encoderIn(rec.text)
 	}
 }
 

@@ -36,7 +36,6 @@ type reader struct {
 
 	folder  folder
 	details map[string]string // without secrets, by what they were
-	encoder string            // of the newest video pipeline
 	// The numbers of the newest session and life.
 	sessions, lives int
 }
@@ -160,8 +159,7 @@ func (r *reader) take(rec *record) {
 			r.mark(m, f.detail, rec.at, rec.place)
 			r.learnFrom(m, f.detail, rec)
 			if s := r.live(); s != nil && m.stage == evidence.StageVideoPipeline {
-				s.Encoder = encoderIn(rec.text, r.encoder)
-				r.encoder = s.Encoder
+				s.Encoder = rec.encoder
 			}
 		}
 	}
@@ -238,10 +236,12 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 // encoderName is a GStreamer element that encodes video.
 var encoderName = regexp.MustCompile(`^(?:(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc|(?:svtav1|av1|rav1)enc)$`)
 
+// usualEncoders match it.
+var usualEncoders = []string{"nvh264enc", "nvh265enc", "nvav1enc", "vah264enc", "vah265enc", "vah264lpenc", "vah265lpenc", "vaav1enc", "qsvh264enc", "qsvh265enc", "x264enc", "x265enc", "openh264enc"}
+
 // encoderIn finds the first such name that is a word of a text. Pipelines are
-// long, and a search by the expression alone would begin anew at every word. One
-// is known: most pipelines have the one of that before.
-func encoderIn(text, known string) string {
+// long, and a search by the expression alone would begin anew at every word.
+func encoderIn(text string) string {
 	const suffix = "enc"
 	for at := 0; ; {
 		i := strings.Index(text[at:], suffix)
@@ -253,10 +253,11 @@ func encoderIn(text, known string) string {
 			begin--
 		}
 		if end == len(text) || !wordByte(text[end]) {
-			switch word := text[begin:end]; {
-			case word == known:
-				return known
-			case encoderName.MatchString(word):
+			word := text[begin:end]
+			if n := slices.Index(usualEncoders, word); n >= 0 {
+				return usualEncoders[n]
+			}
+			if encoderName.MatchString(word) {
 				return strings.Clone(word)
 			}
 		}

@@ -114,16 +114,13 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 		eachKey(rec.line.Message, func(key string) bool { r.learn(strings.Clone(key)); return true })
 	case m.kind == stageDone && m.stage == evidence.StageApp && strings.HasPrefix(detail, "/"):
 		r.learn(detail)
-		r.introduceBy(detail)
+		if s.client == "" {
+			eachKey(detail, r.introduce)
+		}
 	case m.stage == evidence.StageVideoPipeline || m.stage == evidence.StageAudioPipeline:
-		r.introduceBy(rec.text)
-	}
-}
-
-// introduceBy learns a client's number from a text, where the session has none.
-func (r *reader) introduceBy(text string) {
-	if r.live().client == "" {
-		eachKey(text, r.introduce)
+		if rec.number != "" {
+			r.introduce(rec.number)
+		}
 	}
 }
 

@@ -109,6 +109,9 @@ func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
 		all, err := s.api.Sessions(t.Context(), false)
 		return err == nil && len(all) == 1 && all[0].Failovers != nil && all[0].Failovers.Count == 1 && all[0].Failovers.To == live.Encoder
 	})
+	if text := s.metrics(t); !strings.Contains(text, "kennel_failovers_total 1\n") {
+		t.Errorf("the failover is not counted in\n%s", text)
+	}
 	<-b.done
 	if b.err != nil {
 		t.Fatalf("the client did not survive: %v\n%s", b.err, b.stderr)

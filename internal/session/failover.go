@@ -44,12 +44,14 @@ func FailoversOf(events []evidence.Event) (f Failovers) {
 	return f
 }
 
-// tellFailover says it once to each: the events, the API, and the picture.
+// tellFailover says it once to each: the events, the API, the metrics, and the
+// picture.
 func (s *Session) tellFailover(from, to string, why error) {
 	s.mu.Lock()
 	f := Failovers{Count: s.failovers.Count + 1, Last: time.Now().UTC(), From: from, To: to, Why: why.Error()}
 	s.failovers = f
 	s.mu.Unlock()
+	s.house.failedOver.Add(1)
 	s.trace.Note(evidence.StageVideoPipeline, attrFailover, strconv.Itoa(f.Count), attrFrom, from, attrNext, to, attrBecause, f.Why)
 	s.notify(failoverNotice(from, to, why, s.request.App.Title), noticeTime)
 }

@@ -126,10 +126,12 @@ type House struct {
 	plant func(*Session)
 
 	refused atomic.Int64
-	current atomic.Pointer[Limits]
-	budget  *budget
-	trends  trendWatch
-	started time.Time
+	// failedOver counts the failovers of all sessions.
+	failedOver atomic.Int64
+	current    atomic.Pointer[Limits]
+	budget     *budget
+	trends     trendWatch
+	started    time.Time
 
 	toldMu sync.Mutex // covers told; it may be taken with mu held
 	told   []evidence.Event
@@ -386,6 +388,9 @@ func (h *House) countReceipt(r Receipt) {
 
 // Refused counts the launches that were refused for want of room.
 func (h *House) Refused() int64 { return h.refused.Load() }
+
+// FailedOver counts how often an encoder was replaced in the middle of a stream.
+func (h *House) FailedOver() int64 { return h.failedOver.Load() }
 
 // inWords is a duration as a player says it.
 func inWords(d time.Duration) string {

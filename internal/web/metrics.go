@@ -30,6 +30,7 @@ var (
 	endedSessions = describe("sessions_ended_total", "Sessions that ended since the start, by the reason.", "end")
 	refusals      = describe("launches_refused_total", "Launches that were refused for want of room.")
 	leaks         = describe("leaks_total", "Receipts that name something that was not given back.")
+	failovers     = describe("failovers_total", "Encoders that were replaced in the middle of a stream.")
 	budgetUsed    = describe("budget_used", "How much of a budget is in use, in its unit.", "resource")
 	budgetLimit   = describe("budget_limit", "How much of a budget there is, in its unit.", "resource")
 	encoderWorks  = describe("encoder_usable", "1 where an encoder of the ladder may be used.", "encoder")
@@ -46,7 +47,7 @@ var (
 // Describe implements prometheus.Collector.
 func (houseMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		liveSessions, endedSessions, refusals, leaks, budgetUsed, budgetLimit, encoderWorks, meterDark, meterReads, meterFailures, meterTook, canaryOK, canaryTook, gpuUsed, gpuTotal,
+		liveSessions, endedSessions, refusals, leaks, failovers, budgetUsed, budgetLimit, encoderWorks, meterDark, meterReads, meterFailures, meterTook, canaryOK, canaryTook, gpuUsed, gpuTotal,
 	} {
 		to <- d
 	}
@@ -74,6 +75,7 @@ func (m houseMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	counter(refusals, m.house.Refused())
 	counter(leaks, leaked)
+	counter(failovers, m.house.FailedOver())
 	for _, b := range m.house.Budgets() {
 		gauge(budgetUsed, b.Used, b.Resource)
 		gauge(budgetLimit, b.Limit, b.Resource)

@@ -117,7 +117,8 @@ type Memory struct {
 	// the resident memory is not in it belongs to the database or the program.
 	Runtime map[string]int64 `json:"runtime_bytes"`
 	// RSS is the resident memory in bytes. Anon is what of it the program wrote,
-	// File the pages of files, its own program's among them.
+	// File the pages of files: its own program's, which is read in as a whole so
+	// that code which runs for the first time is no growth, and the database's.
 	RSS  int64       `json:"rss_bytes"`
 	Anon meter.Value `json:"rss_anon_bytes"`
 	File meter.Value `json:"rss_file_bytes"`

@@ -157,7 +157,7 @@ type churning struct {
 	mu     sync.Mutex // covers what follows
 	next   int
 	done   int
-	ids    []string // of the sessions, as they ended
+	ids    []string // of the sessions that ended and whose receipts are not read yet
 	result Churn
 }
 
@@ -193,6 +193,8 @@ func RunChurn(ctx context.Context, o ChurnOptions) (*Churn, error) {
 	if err := c.count(ctx); err != nil {
 		return nil, err
 	}
+	c.result.RSS = memoryTrend(c.result.Points, func(p Point) meter.Value { return meter.Exactly(p.RSS) })
+	c.result.Anon = memoryTrend(c.result.Points, func(p Point) meter.Value { return p.Anon })
 	if c.result.After, err = h.settled(ctx, o.Sessions); err != nil {
 		return nil, err
 	}
@@ -303,6 +305,9 @@ func (c *churning) every() int { return max(10, c.o.Sessions/40) }
 func (c *churning) pause(ctx context.Context) {
 	c.floor.Lock()
 	defer c.floor.Unlock()
+	if err := c.count(ctx); err != nil {
+		return // it is found at the end, where what is not read yet is read
+	}
 	c.mu.Lock()
 	done, goroutines := c.done, c.result.Before.Goroutines
 	c.mu.Unlock()
@@ -353,13 +358,18 @@ func (c *churning) session(ctx context.Context, who client, n int) (kind string,
 	return "vanish", c.host.vanish(ctx, who)
 }
 
-// count reads the receipts of the sessions that were churned.
+// count reads the receipts of the sessions that ended, before the host forgets
+// them.
 func (c *churning) count(ctx context.Context) error {
-	for _, id := range c.ids {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.ids) > 0 {
+		id := c.ids[0]
 		receipt, err := c.host.receipt(ctx, id)
 		if err != nil {
 			return err
 		}
+		c.ids = c.ids[1:]
 		if len(receipt.Residue) == 0 {
 			c.result.Receipts++
 		}
@@ -367,8 +377,6 @@ func (c *churning) count(ctx context.Context) error {
 			c.result.Residue = append(c.result.Residue, id+": "+what)
 		}
 	}
-	c.result.RSS = memoryTrend(c.result.Points, func(p Point) meter.Value { return meter.Exactly(p.RSS) })
-	c.result.Anon = memoryTrend(c.result.Points, func(p Point) meter.Value { return p.Anon })
 	return nil
 }
 

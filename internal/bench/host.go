@@ -33,12 +33,15 @@ type host struct {
 // client is a paired client: its id on the host and the directory of its identity.
 type client struct{ id, dir string }
 
-// config makes clients that vanish be missed soon.
+// config makes clients that vanish be missed soon, and so few sessions be
+// remembered that a host which is warmed up has forgotten some: its database is
+// then as it will be for ever.
 const config = `version = 1
 [limits]
 client_timeout = "2s"
 lease = "5s"
 sessions = 32
+history = 100
 `
 
 const (

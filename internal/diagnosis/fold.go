@@ -71,6 +71,7 @@ type folder struct {
 	head   int           // how many of the first sessions and lives are kept
 	judged int           // how many sessions were, counted by their numbers
 	stages []StageRecord // of those that are being judged; room for the next
+	spare  []*records    // of sessions that were dropped, for the next
 	// What must be at hand at the end, by the numbers of sessions: the first that
 	// went wrong and the good one before, the newest good one, the newest in which
 	// each fault is the root, the one that the verdict would be about, and where
@@ -280,6 +281,7 @@ func (r *reader) drop() {
 			continue
 		}
 		r.count(&all[i])
+		r.folder.spare = append(r.folder.spare, all[i].records)
 	}
 	for i, to := range moved {
 		if to >= 0 && to != i {
@@ -289,6 +291,18 @@ func (r *reader) drop() {
 	clear(all[kept:])
 	r.log.Sessions = all[:kept]
 	r.moved(moved)
+}
+
+// records are empty ones, which a session that was dropped may have had.
+func (f *folder) records() *records {
+	n := len(f.spare)
+	if n == 0 {
+		return &records{}
+	}
+	free := f.spare[n-1]
+	f.spare = f.spare[:n-1]
+	*free = records{}
+	return free
 }
 
 // count counts a session that is dropped.

@@ -462,7 +462,7 @@ func (r *reader) begin(at time.Time, resumed bool) {
 	life.Sessions = append(life.Sessions, r.session)
 	r.log.Sessions = append(r.log.Sessions, Session{
 		Number: r.sessions, Ordinal: ordinal, Life: len(r.log.Lives) - 1, Resumed: resumed, Began: at, End: EndOpen, Findings: []Finding{},
-		records: &records{},
+		records: r.folder.records(),
 	})
 	if api := life.api; api != nil && at.Sub(api.At) >= 0 && at.Sub(api.At) <= askedWithin {
 		r.live().records.put(*api)

@@ -14,6 +14,8 @@ const (
 	maxKeys = 512
 	// maxKey bounds their length, in bytes.
 	maxKey = 256
+	// usualKeys is how many a session has.
+	usualKeys = 8
 	// sameBreath is how soon after a line that names its session one that names
 	// none belongs to the same.
 	sameBreath = time.Second
@@ -49,7 +51,11 @@ func (to *router) several() bool {
 func (to *router) set(key string, session int) {
 	to.forget(key)
 	to.keys[key] = session
-	to.holders[session] = append(to.holders[session], key)
+	held := to.holders[session]
+	if held == nil {
+		held = make([]string, 0, usualKeys)
+	}
+	to.holders[session] = append(held, key)
 }
 
 func (to *router) forget(key string) {

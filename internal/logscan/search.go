@@ -21,7 +21,7 @@ type searcher struct {
 }
 
 // found is a literal in a line.
-type found struct{ pos, sign int }
+type found struct{ pos, sign, end int } // of the line is the end
 
 func newSearcher(m *Matcher) *searcher {
 	return &searcher{m: m, told: make([]int, len(m.literals))}
@@ -51,7 +51,7 @@ func (s *searcher) note(sign, pos int) {
 		s.end = s.lineEnd(pos)
 	}
 	s.told[sign] = s.end
-	s.found = append(s.found, found{pos, sign})
+	s.found = append(s.found, found{pos, sign, s.end})
 }
 
 func (s *searcher) lineEnd(pos int) int {
@@ -68,7 +68,7 @@ func (s *searcher) lines() {
 	at := 0 // up to here newlines are counted; always the beginning of a line
 	for i := 0; i < len(s.found); {
 		begin := bytes.LastIndexByte(seg.buf[at:s.found[i].pos], '\n') + 1 + at
-		h := hit{begin: begin, end: s.lineEnd(s.found[i].pos), first: len(seg.signs)}
+		h := hit{begin: begin, end: s.found[i].end, first: len(seg.signs)}
 		for ; i < len(s.found) && s.found[i].pos < h.end; i++ {
 			// What lies beyond the cut does not count: of a line that is longer than
 			// a segment it would not be seen.

@@ -72,18 +72,22 @@ func lookOf(slug string) look {
 	return look{float64(sum&0xffff) / 0x10000, float64(sum>>16&0xffff)/0x10000*0.6 - 0.3}
 }
 
-// paintGround is a slope between two hues, with two faint rings.
 func paintGround(img *image.RGBA, l look) {
 	for y := range Height {
 		for x := range Width {
-			way := (float64(y)*0.8 + float64(x)*0.3) / (Height*0.8 + Width*0.3)
-			lightness := 0.52 - 0.30*way
-			for _, ring := range [...][3]float64{{520, 90, 210}, {60, 720, 260}} {
-				lightness += 0.05 * cover(ring[2]-math.Hypot(float64(x)-ring[0], float64(y)-ring[1]))
-			}
-			img.SetRGBA(x, y, shade(l.hue+l.turn*way+1, 0.62, lightness))
+			img.SetRGBA(x, y, l.ground(x, y))
 		}
 	}
+}
+
+// ground is a slope between two hues, with two faint rings.
+func (l look) ground(x, y int) color.RGBA {
+	way := (float64(y)*0.8 + float64(x)*0.3) / (Height*0.8 + Width*0.3)
+	lightness := 0.52 - 0.30*way
+	for _, ring := range [...][3]float64{{520, 90, 210}, {60, 720, 260}} {
+		lightness += 0.05 * cover(ring[2]-math.Hypot(float64(x)-ring[0], float64(y)-ring[1]))
+	}
+	return shade(l.hue+l.turn*way+1, 0.62, lightness)
 }
 
 // paintTile is a light square with round corners.

@@ -62,7 +62,11 @@ func TestTitlesFit(t *testing.T) {
 		"word":  strings.Repeat("Donaudampfschiff", 8),
 		"umbra": "Größe & Ümläute",
 	} {
-		if inside, outside := ink(drawn(t, title, slug, nil)); inside < 500 || outside > 0 {
+		img := image.NewRGBA(image.Rect(0, 0, Width, Height))
+		if err := paintTitle(img, title); err != nil {
+			t.Fatal(err)
+		}
+		if inside, outside := ink(img); inside < 500 || outside > 0 {
 			t.Errorf("%s: %d pixels of the title are inside, %d outside", slug, inside, outside)
 		}
 	}
@@ -77,8 +81,8 @@ func TestWhatTheFontLacksIsLeftOut(t *testing.T) {
 func TestAppsDifferInColour(t *testing.T) {
 	seen := map[[2]color.RGBA]string{}
 	for _, slug := range []string{"demo", "terminal", "desktop", "chromium", "mpv", "glmark2", "xterm", "weston"} {
-		img := drawn(t, slug, slug, nil)
-		at := [2]color.RGBA{img.RGBAAt(10, 10), img.RGBAAt(Width-10, Height-10)}
+		l := lookOf(slug)
+		at := [2]color.RGBA{l.ground(10, 10), l.ground(Width-10, Height-10)}
 		for other, name := range seen {
 			if distance(at[0], other[0])+distance(at[1], other[1]) < 24 {
 				t.Errorf("%s and %s look alike: %v, %v", slug, name, at, other)

@@ -86,9 +86,13 @@ func (r *records) of(stage evidence.Stage) *StageRecord {
 	return nil
 }
 
-// put sets the record of a stage, which must be one of evidence.Stages.
+// put sets the record of a stage. That of what is no stage, as a log may name
+// one, is not kept.
 func (r *records) put(rec StageRecord) *StageRecord {
 	i := rec.Stage.Index()
+	if i < 0 {
+		return &rec
+	}
 	at := &r[i]
 	*at = rec
 	at.Stage = allStages[i] // that of a line would keep all of it

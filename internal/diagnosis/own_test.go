@@ -56,6 +56,17 @@ func TestKennelsOwnLogs(t *testing.T) {
 	}
 }
 
+// TestStagesThatAreNone: what a log calls a stage and is none changes nothing.
+func TestStagesThatAreNone(t *testing.T) {
+	const at = `time=2026-03-03T10:00:00.000Z level=INFO msg=`
+	begin, end := at+`"launch began" session=one stage=launch app=A`, at+`"stop ended" session=one stage=stop end=client-quit`
+	want := outcome(diagnose(t, begin, end))
+	d := diagnose(t, begin, at+`"tea began" session=one stage=tea`, at+`"tea failed" session=one stage=tea fault=cold`, at+`"tea done" session=one`, end)
+	if got := outcome(d); got != want || len(d.Sessions) != 1 || d.Sessions[0].End != EndQuit {
+		t.Errorf("%s, want %s: %+v", got, want, d.Sessions)
+	}
+}
+
 // TestKennelsSessionsAtOneTime: each line is of the session that it names, what
 // names none is of the host, and a log that ends in a stream is that of a host
 // that goes on.

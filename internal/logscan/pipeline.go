@@ -145,33 +145,45 @@ func (p *pipeline) turnToRead() {
 // It returns a segment that is free again, if any: best is the last, which the
 // caches of this processor still hold.
 func (p *pipeline) deliver(ctx context.Context, seg *segment) (free *segment, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := int64(len(p.found))
-	p.found[seg.number%all] = seg
-	if p.delivering {
-		return nil, nil
-	}
-	p.delivering = true
-	for {
-		next := p.found[p.delivered%all]
-		if next == nil {
-			p.delivering = false
-			return free, nil
-		}
-		p.found[p.delivered%all] = nil
-		p.mu.Unlock()
+	for next := p.begin(seg); next != nil; next = p.following() {
 		err := p.give(ctx, next)
 		if free != nil {
 			p.free <- free
 		}
 		free = next
-		p.mu.Lock()
 		if err != nil {
 			return free, err // and nobody delivers from here on
 		}
-		p.delivered++
 	}
+	return free, nil
+}
+
+// begin keeps a segment, and returns the one to be delivered next; nil where that
+// is not searched yet, or another worker delivers.
+func (p *pipeline) begin(seg *segment) *segment {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.found[seg.number%int64(len(p.found))] = seg
+	if p.delivering {
+		return nil
+	}
+	return p.turn()
+}
+
+// following is the segment after the one that was delivered, nil as above.
+func (p *pipeline) following() *segment {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delivered++
+	return p.turn()
+}
+
+// turn takes the segment whose turn it is, with mu held.
+func (p *pipeline) turn() *segment {
+	at := &p.found[p.delivered%int64(len(p.found))]
+	next := *at
+	*at, p.delivering = nil, next != nil
+	return next
 }
 
 // give hands out the lines of one segment.

@@ -125,7 +125,7 @@ func TestAnEncoderThatDiesIsReplaced(t *testing.T) {
 }
 
 func TestADisplayThatDiesEndsTheSessionWithAReason(t *testing.T) {
-	t.Parallel() // nothing in it is timed
+	t.Parallel() // what is timed has seconds to spare
 	s, me := pairedServer(t, "")
 	before := s.look()
 	b := s.background(me, "--seconds", "20", "--keys", "0", "--mode", "640x360x30")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/meter"
+	"github.com/kennel-stream/kennel/internal/session"
 )
 
 // ChurnOptions say how much.
@@ -361,23 +362,40 @@ func (c *churning) session(ctx context.Context, who client, n int) (kind string,
 // count reads the receipts of the sessions that ended, before the host forgets
 // them.
 func (c *churning) count(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for len(c.ids) > 0 {
-		id := c.ids[0]
-		receipt, err := c.host.receipt(ctx, id)
+	for {
+		id, more := c.ended()
+		if !more {
+			return nil
+		}
+		receipt, err := c.host.receipt(ctx, id) // which may take some seconds
 		if err != nil {
 			return err
 		}
-		c.ids = c.ids[1:]
-		if len(receipt.Residue) == 0 {
-			c.result.Receipts++
-		}
-		for _, what := range receipt.Residue {
-			c.result.Residue = append(c.result.Residue, id+": "+what)
-		}
+		c.book(id, receipt)
 	}
-	return nil
+}
+
+// ended is the first session whose receipt is not read yet.
+func (c *churning) ended() (id string, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ids) == 0 {
+		return "", false
+	}
+	return c.ids[0], true
+}
+
+// book books the receipt of that session.
+func (c *churning) book(id string, receipt *session.Receipt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ids = c.ids[1:]
+	if len(receipt.Residue) == 0 {
+		c.result.Receipts++
+	}
+	for _, what := range receipt.Residue {
+		c.result.Residue = append(c.result.Residue, id+": "+what)
+	}
 }
 
 // settledAfter is the share of a run that is left out of the trend of memory:

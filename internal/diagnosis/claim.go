@@ -55,14 +55,11 @@ func (r *reader) claim(at time.Time) {
 		before.faults = indexOf(before.Findings)
 	}
 	for _, f := range gone {
-		if _, ok := s.faults[f.Fault]; !ok {
-			if s.faults == nil {
-				s.faults = map[string]int{}
-			}
-			s.faults[f.Fault] = len(s.Findings)
+		if !s.has(f.Fault) {
 			s.Findings = append(s.Findings, f)
 		}
 	}
+	s.faults = indexOf(s.Findings)
 }
 
 // recent takes out of a list what was said shortly before a time; of a finding

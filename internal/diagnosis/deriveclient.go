@@ -13,13 +13,12 @@ func (c *Catalogue) deriveClients(l *Log, i int) {
 	if s.address == "" || s.client == "" || s.Resumed {
 		return
 	}
-	mixed := s.mixed()
 	for _, n := range l.Lives[s.Life].Sessions {
 		if n >= i {
 			break // they are in order
 		}
 		other := &l.Sessions[n]
-		if !mixed && !other.mixed() || other.address != s.address || other.client == "" || other.client == s.client || !other.lastedAt(s.Began) {
+		if other.address != s.address || other.client == "" || other.client == s.client || !other.lastedAt(s.Began) {
 			continue
 		}
 		for _, one := range []*Session{s, other} {

@@ -70,12 +70,7 @@ func (rec *record) pipeline(stage evidence.Stage, whole string, found *logscan.L
 		return
 	}
 	rec.text = whole + " " + string(found.After())
-	eachKey(rec.text, func(key string) bool {
-		if !strings.Contains(key, ".") {
-			rec.number = strings.Clone(key)
-		}
-		return rec.number != ""
-	})
+	rec.number = numberIn(rec.text)
 	if stage == evidence.StageVideoPipeline {
 		rec.encoder = encoderIn(rec.text)
 	}

@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -32,7 +31,7 @@ func (r *reader) own(rec *record) {
 	key := "kennel " + id
 	if i, ok := r.route.keys[key]; ok {
 		r.session = i
-	} else if !slices.Contains(evidence.Stages(), stage) || kind == evidence.Ended {
+	} else if stage.Index() < 0 || kind == evidence.Ended {
 		return // of one that the log does not show
 	} else {
 		r.begin(rec.at, false)

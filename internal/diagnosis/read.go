@@ -236,9 +236,6 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 // encoderName is a GStreamer element that encodes video.
 var encoderName = regexp.MustCompile(`^(?:(?:nv(?:cuda|d3d11|auto)?|va(?:api)?|qsv|x|open|amf|mf|v4l2)(?:h?26[45]|av1|vp9|h264|h265)(?:lp)?enc|(?:svtav1|av1|rav1)enc)$`)
 
-// usualEncoders match it.
-var usualEncoders = []string{"nvh264enc", "nvh265enc", "nvav1enc", "vah264enc", "vah265enc", "vah264lpenc", "vah265lpenc", "vaav1enc", "qsvh264enc", "qsvh265enc", "x264enc", "x265enc", "openh264enc"}
-
 // encoderIn finds the first such name that is a word of a text. Pipelines are
 // long, and a search by the expression alone would begin anew at every word.
 func encoderIn(text string) string {
@@ -252,14 +249,8 @@ func encoderIn(text string) string {
 		for begin > 0 && wordByte(text[begin-1]) {
 			begin--
 		}
-		if end == len(text) || !wordByte(text[end]) {
-			word := text[begin:end]
-			if n := slices.Index(usualEncoders, word); n >= 0 {
-				return usualEncoders[n]
-			}
-			if encoderName.MatchString(word) {
-				return strings.Clone(word)
-			}
+		if (end == len(text) || !wordByte(text[end])) && encoderName.MatchString(text[begin:end]) {
+			return strings.Clone(text[begin:end])
 		}
 		at = end
 	}

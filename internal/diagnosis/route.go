@@ -120,24 +120,29 @@ func (r *reader) learnFrom(m *mark, detail string, rec *record) {
 		eachKey(rec.line.Message, func(key string) bool { r.learn(strings.Clone(key)); return true })
 	case m.kind == stageDone && m.stage == evidence.StageApp && strings.HasPrefix(detail, "/"):
 		r.learn(detail)
-		if s.client == "" {
-			eachKey(detail, r.introduce)
-		}
+		r.introduce(numberIn(detail))
 	case m.stage == evidence.StageVideoPipeline || m.stage == evidence.StageAudioPipeline:
-		if rec.number != "" {
-			r.introduce(rec.number)
-		}
+		r.introduce(rec.number)
 	}
 }
 
-// introduce learns a client's number where the session has none.
-func (r *reader) introduce(key string) (done bool) {
-	s := r.live()
-	if s.client == "" && !strings.Contains(key, ".") {
-		s.client = strings.Clone(key)
-		r.learn(s.client)
+// introduce learns a client's number, "" for none, where the session has none.
+func (r *reader) introduce(number string) {
+	if s := r.live(); s.client == "" {
+		s.client = number
+		r.learn(number)
 	}
-	return s.client != ""
+}
+
+// numberIn is the first number of a client in a text, "" for none.
+func numberIn(text string) (number string) {
+	eachKey(text, func(key string) bool {
+		if !strings.Contains(key, ".") {
+			number = strings.Clone(key)
+		}
+		return number != ""
+	})
+	return number
 }
 
 // sessionOf is the session that a line of a mark or a sign is about, -1 for none.

@@ -77,7 +77,7 @@ func (s Stage) Index() int {
 
 // ParseStage returns the stage of that name.
 func ParseStage(name string) (Stage, error) {
-	if !slices.Contains(stages[:], Stage(name)) {
+	if Stage(name).Index() < 0 {
 		return "", fmt.Errorf("%q is not a stage: want one of %v", name, stages)
 	}
 	return Stage(name), nil

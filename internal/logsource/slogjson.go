@@ -40,7 +40,7 @@ const ownWithin = 50
 
 func newOwnJSON() *ownJSON {
 	o := &ownJSON{}
-	o.text = slog.NewTextHandler(&o.out, &slog.HandlerOptions{Level: slog.Level(-1000), ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+	o.text = slog.NewTextHandler(&o.out, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && a.Key == slog.TimeKey {
 			return slog.String(slog.TimeKey, o.time)
 		}
@@ -61,9 +61,7 @@ func (o *ownJSON) convert(out, line []byte) []byte {
 
 // write makes the text of an object; false where it is no line of a log.
 func (o *ownJSON) write(object []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(object))
-	d.UseNumber()
-	attrs, err := members(d, 0)
+	attrs, err := members(object, 0)
 	if err != nil {
 		return false
 	}
@@ -97,7 +95,8 @@ func (o *ownJSON) write(object []byte) bool {
 const deepest = 8
 
 // members reads an object in the order of its keys; one within it is a group.
-func members(d *json.Decoder, depth int) (attrs []slog.Attr, err error) {
+func members(object []byte, depth int) (attrs []slog.Attr, err error) {
+	d := json.NewDecoder(bytes.NewReader(object))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') || depth > deepest {
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -114,9 +113,7 @@ func members(d *json.Decoder, depth int) (attrs []slog.Attr, err error) {
 		var text string
 		switch raw[0] {
 		case '{':
-			inner := json.NewDecoder(bytes.NewReader(raw))
-			inner.UseNumber()
-			group, err := members(inner, depth+1)
+			group, err := members(raw, depth+1)
 			if err != nil {
 				return nil, err
 			}

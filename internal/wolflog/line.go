@@ -93,6 +93,7 @@ func Parse(text string) Line {
 
 // Parse is the function of that name, into a line that is there.
 func (l *Line) Parse(text string) {
+	// Most lines need none of these, which would look at each byte of it.
 	if strings.IndexByte(text, 0) >= 0 {
 		text = strings.ReplaceAll(text, "\x00", "")
 	}
@@ -100,8 +101,8 @@ func (l *Line) Parse(text string) {
 		text = strings.ToValidUTF8(text, "?")
 	}
 	text = plain(text)
-	for len(text) > 0 && strings.IndexByte(" \r\n\t", text[len(text)-1]) >= 0 {
-		text = text[:len(text)-1]
+	if n := len(text); n > 0 && text[n-1] <= ' ' {
+		text = strings.TrimRight(text, " \r\n\t")
 	}
 	*l = Line{}
 	t, n := timeOfDay(text)

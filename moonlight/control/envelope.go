@@ -199,21 +199,48 @@ func (o *Opener) Open(dst, datagram []byte) (Message, error) {
 	return message, err
 }
 
-func (o *Opener) open(dst, datagram []byte) (Message, error) {
-	if len(datagram) < Overhead || len(datagram) > Overhead+MaxPayload {
-		return Message{}, ErrMalformed
+// Authentic reports whether datagram is an envelope of the other end that is
+// newer than all that were opened. It uses dst as Open does, and neither counts
+// nor remembers the envelope: Open takes it afterwards. With Legacy it also
+// accepts replays, because that version does not authenticate the number.
+func (o *Opener) Authentic(dst, datagram []byte) bool {
+	if checkEnvelope(datagram) != nil {
+		return false
 	}
-	if binary.LittleEndian.Uint16(datagram) != envelopeType ||
+	sequence := binary.LittleEndian.Uint32(datagram[4:])
+	if !o.seen.newest(sequence) {
+		return false
+	}
+	_, err := o.decrypt(dst, datagram, sequence)
+	return err == nil
+}
+
+// checkEnvelope checks the length and the first two fields.
+func checkEnvelope(datagram []byte) error {
+	if len(datagram) < Overhead || len(datagram) > Overhead+MaxPayload ||
+		binary.LittleEndian.Uint16(datagram) != envelopeType ||
 		int(binary.LittleEndian.Uint16(datagram[2:])) != len(datagram)-4 {
-		return Message{}, ErrMalformed
+		return ErrMalformed
+	}
+	return nil
+}
+
+// decrypt returns the inner message in dst's memory.
+func (o *Opener) decrypt(dst, datagram []byte, sequence uint32) ([]byte, error) {
+	dst = append(dst[:0], datagram[headerSize+tagSize:]...)
+	dst = append(dst, datagram[headerSize:headerSize+tagSize]...)
+	return o.aead.Open(dst[:0], o.at(sequence), dst, nil)
+}
+
+func (o *Opener) open(dst, datagram []byte) (Message, error) {
+	if err := checkEnvelope(datagram); err != nil {
+		return Message{}, err
 	}
 	sequence := binary.LittleEndian.Uint32(datagram[4:])
 	if err := o.seen.check(sequence); err != nil {
 		return Message{}, err
 	}
-	dst = append(dst[:0], datagram[headerSize+tagSize:]...)
-	dst = append(dst, datagram[headerSize:headerSize+tagSize]...)
-	inner, err := o.aead.Open(dst[:0], o.at(sequence), dst, nil)
+	inner, err := o.decrypt(dst, datagram, sequence)
 	if err != nil {
 		return Message{}, ErrAuthentication
 	}

@@ -236,3 +236,44 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// TestAuthentic: a proof is newer than all before it, and stays to be opened.
+func TestAuthentic(t *testing.T) {
+	sealer, opener := pair(t, Client, V2)
+	var sealed [3][]byte
+	for i := range sealed {
+		var err error
+		if sealed[i], err = sealer.Seal(nil, TypeRequestIDR, []byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, _ := NewSealer([16]byte{9}, Client, V2)
+	forged, _ := other.Seal(nil, TypeRequestIDR, nil)
+	changed := bytes.Clone(sealed[2])
+	changed[len(changed)-1] ^= 1
+	for name, datagram := range map[string][]byte{"forged": forged, "changed": changed, "empty": nil, "cut": sealed[2][:9]} {
+		if opener.Authentic(nil, datagram) {
+			t.Errorf("%s is authentic", name)
+		}
+	}
+	for range 2 {
+		if !opener.Authentic(nil, sealed[1]) {
+			t.Error("a new message is not authentic")
+		}
+	}
+	if m, err := opener.Open(nil, sealed[1]); err != nil || m.Payload[0] != 1 {
+		t.Errorf("opened %+v, %v", m, err)
+	}
+	for i, want := range []bool{false, false, true} {
+		if opener.Authentic(nil, sealed[i]) != want {
+			t.Errorf("message %d is authentic: %t", i, !want)
+		}
+	}
+	if s := opener.Stats(); s.Opened != 1 || s.Forged+s.Malformed+s.Replayed != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	buffer := make([]byte, 0, len(sealed[2]))
+	if n := testing.AllocsPerRun(100, func() { opener.Authentic(buffer, sealed[2]) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -24,6 +24,9 @@ func (w *window) check(sequence uint32) error {
 	return nil
 }
 
+// newest reports whether a sequence number is above all that were added.
+func (w *window) newest(sequence uint32) bool { return !w.started || sequence > w.highest }
+
 // add marks a sequence number that check has passed.
 func (w *window) add(sequence uint32) {
 	switch {

@@ -38,6 +38,23 @@ type Handler interface {
 	Disconnected(p *Peer, reason Reason)
 }
 
+// Authenticator is a Handler whose messages prove who sent them. A peer moves to
+// another address only by such a proof, because ENet itself has none: whoever
+// guesses a peer id, a session id of two bits and a sequence number could
+// otherwise acknowledge, replace and end what is not his. A peer whose Handler
+// is no Authenticator stays at the address from which it connected.
+type Authenticator interface {
+	Handler
+	// Authentic reports whether the other end sent the message and the host has
+	// not received it yet. It is called for messages from an address that is not
+	// the peer's. It must not count the message as received: if it returns true,
+	// Received is called for the same message. The payload is valid during the
+	// call only.
+	Authentic(p *Peer, from netip.AddrPort, payload []byte) bool
+	// Moved is called after the peer has moved, before the message is received.
+	Moved(p *Peer, to netip.AddrPort)
+}
+
 // HostOptions are the limits of a Host. Zero values mean the defaults.
 type HostOptions struct {
 	// MaxPeers bounds the peers at a time: 1 to 4095, default 64. Requests beyond

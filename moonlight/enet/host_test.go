@@ -192,25 +192,42 @@ func TestHundredPeersOnOneSocket(t *testing.T) {
 	}
 }
 
+// proving is a recorder whose messages prove who sent them by their first byte.
+type proving struct{ recorder }
+
+const proof = '!'
+
+func (proving) Authentic(_ *Peer, _ netip.AddrPort, payload []byte) bool {
+	return len(payload) > 0 && payload[0] == proof
+}
+
+func (r proving) Moved(p *Peer, to netip.AddrPort) {
+	r.recorder <- event{kind: "moved", peer: p, payload: to.String()}
+}
+
 func TestRoamingOverLoopback(t *testing.T) {
-	server := make(recorder, 8)
+	server := proving{make(recorder, 8)}
 	conn := listen(t)
 	startHost(t, conn, HostOptions{Accept: acceptAll(server)})
 	first, second := listen(t), listen(t)
 	c := dial(t, first, addrOf(conn), DialOptions{}, make(recorder, 8))
 	p := server.next(t).peer
 	// One unreliable message with the peer's id and session, from another port.
-	datagram := []byte{0, 0, commandUnreliable, 1, 0, 0, 0, 1, 0, 2, 'h', 'i'}
+	datagram := []byte{0, 0, commandUnreliable, 1, 0, 0, 0, 1, 0, 2, proof, 'a'}
 	if _, err := second.WriteToUDPAddrPort(datagram, addrOf(conn)); err != nil {
 		t.Fatal(err)
 	}
-	if e := server.next(t); e.payload != "hi" || p.Addr() != addrOf(second) {
+	if e := server.next(t); e.kind != "moved" || e.payload != addrOf(second).String() {
+		t.Errorf("host heard %+v", e)
+	}
+	if e := server.next(t); e.payload != "!a" || p.Addr() != addrOf(second) {
 		t.Errorf("host heard %+v, and has the peer at %v", e, p.Addr())
 	}
-	if err := c.Send(0, Reliable, []byte("home")); err != nil {
+	if err := c.Send(0, Reliable, []byte("!home")); err != nil {
 		t.Fatal(err)
 	}
-	if e := server.next(t); e.payload != "home" || p.Addr() != addrOf(first) {
+	server.next(t) // moved
+	if e := server.next(t); e.payload != "!home" || p.Addr() != addrOf(first) {
 		t.Errorf("host heard %+v, and has the peer at %v", e, p.Addr())
 	}
 }

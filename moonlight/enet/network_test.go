@@ -26,7 +26,7 @@ func inVirtualTime(t *testing.T, n *network, o DialOptions, test func(t *testing
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		j := &joined{network: n, server: make(recorder, 1<<14), caller: make(recorder, 1<<14)}
-		j.host = NewHost(n.listen("192.0.2.1:47999"), HostOptions{Accept: acceptAll(j.server), SendQueue: o.SendQueue})
+		j.host = NewHost(n.listen("192.0.2.1:47999"), HostOptions{Accept: acceptAll(proving{j.server}), SendQueue: o.SendQueue})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- j.host.Run(ctx) }()
@@ -192,10 +192,13 @@ func TestRoamingPeerKeepsItsConnection(t *testing.T) {
 	n := newNetwork(1)
 	inVirtualTime(t, n, DialOptions{}, func(t *testing.T, j *joined) {
 		j.clientSocket.move("203.0.113.9:6000")
-		if err := j.client.Send(0, Reliable, []byte("from elsewhere")); err != nil {
+		if err := j.client.Send(0, Reliable, []byte("!from elsewhere")); err != nil {
 			t.Fatal(err)
 		}
-		if e := j.server.next(t); e.payload != "from elsewhere" || e.peer != j.peer {
+		if e := j.server.next(t); e.kind != "moved" {
+			t.Fatalf("host heard %+v", e)
+		}
+		if e := j.server.next(t); e.payload != "!from elsewhere" || e.peer != j.peer {
 			t.Fatalf("host heard %+v", e)
 		}
 		if j.peer.Addr() != j.clientSocket.addr {

@@ -24,11 +24,11 @@ func (h *Host) receive(now time.Duration, from netip.AddrPort, data []byte) {
 		h.receiveLate(now, from, head, commands)
 		return
 	}
-	// A peer may change its address, since a NAT can move it at any time. While a
-	// client does not know its host yet, only the handshake may.
-	if p.addr != from && p.state != connecting {
-		p.setAddr(from)
-		h.count.roams.Add(1)
+	// A client that connects does not know yet which of its host's addresses will
+	// answer. The connect id in the answer proves that it is the host.
+	if p.addr != from && p.state != connecting && !p.move(from, commands) {
+		h.count.strangers.Add(1)
+		return
 	}
 	for len(commands) > 0 && p.state != gone {
 		c, rest, err := nextCommand(commands)
@@ -47,6 +47,39 @@ func (h *Host) receive(now time.Duration, from netip.AddrPort, data []byte) {
 	if p.state != gone {
 		p.next = 0
 	}
+}
+
+// maximumProofs is how many messages of one datagram are tried as proofs. Each
+// costs a decryption, and a stranger can send as many as he likes.
+const maximumProofs = 4
+
+// move lets the peer follow to another address, since a NAT can move it at any
+// time. It reports false if no message of the datagram proves that the peer sent
+// it. The whole datagram is a stranger's then.
+func (p *Peer) move(to netip.AddrPort, commands []byte) bool {
+	handler, ok := p.handler.(Authenticator)
+	if !ok || p.muted.Load() {
+		return false
+	}
+	for tried := 0; len(commands) > 0 && tried < maximumProofs; {
+		c, rest, err := nextCommand(commands)
+		if err != nil {
+			return false
+		}
+		commands = rest
+		switch c.id {
+		case commandReliable, commandUnreliable, commandUnsequenced:
+			tried++
+			if !handler.Authentic(p, to, c.payload) {
+				continue
+			}
+			p.setAddr(to)
+			p.host.count.roams.Add(1)
+			handler.Moved(p, to)
+			return true
+		}
+	}
+	return false
 }
 
 // lookup finds the peer that a datagram is for.

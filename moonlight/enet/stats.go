@@ -30,6 +30,9 @@ type Stats struct {
 	Dropped uint64
 	// Roams counts changes of a peer's address, Timeouts peers lost by silence.
 	Roams, Timeouts uint64
+	// Strangers counts datagrams for a peer that came from another address and
+	// did not prove to be the peer's.
+	Strangers uint64
 	// WriteErrors counts datagrams that the socket refused to send.
 	WriteErrors uint64
 }
@@ -41,7 +44,7 @@ type counters struct {
 	malformed, unknownPeer, rejected, fragments  atomic.Uint64
 	refused, full, connectReplays                atomic.Uint64
 	retransmits, duplicates, dropped             atomic.Uint64
-	roams, timeouts, writeErrors                 atomic.Uint64
+	roams, timeouts, strangers, writeErrors      atomic.Uint64
 }
 
 func (c *counters) snapshot() Stats {
@@ -63,6 +66,7 @@ func (c *counters) snapshot() Stats {
 		Dropped:        c.dropped.Load(),
 		Roams:          c.roams.Load(),
 		Timeouts:       c.timeouts.Load(),
+		Strangers:      c.strangers.Load(),
 		WriteErrors:    c.writeErrors.Load(),
 	}
 }

@@ -184,7 +184,7 @@ func (v Video) check(found *problems) {
 	}
 	found.between("video.fec_percent", v.FECPercent, 0, 100)
 	found.between("video.bitrate_max_kbps", v.BitrateMaxKbps, 0, 1_000_000)
-	found.oneOf("video.encryption", v.Encryption, EncryptionOptional, EncryptionRequired, EncryptionOff)
+	found.oneOf("video.encryption", v.Encryption, EncryptionPreferred, EncryptionRequired, EncryptionOptional, EncryptionOff)
 }
 
 func (p Process) check(found *problems) {

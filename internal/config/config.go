@@ -129,7 +129,9 @@ type Video struct {
 	FECPercent int `toml:"fec_percent"`
 	// BitrateMaxKbps caps the bit rate that clients ask for, in kbit/s; 0 means no cap.
 	BitrateMaxKbps int `toml:"bitrate_max_kbps"`
-	// Encryption of video and audio packets: "optional" (as the client asks), "required" or "off".
+	// Encryption of video and audio packets and the control link: "preferred" (the
+	// host asks every client for it), "required" (clients that cannot are refused),
+	// "optional" (as the client wants) or "off".
 	Encryption string `toml:"encryption"`
 }
 
@@ -208,9 +210,10 @@ const (
 	LevelWarn  = "warn"
 	LevelError = "error"
 
-	EncryptionOptional = "optional"
-	EncryptionRequired = "required"
-	EncryptionOff      = "off"
+	EncryptionPreferred = "preferred"
+	EncryptionOptional  = "optional"
+	EncryptionRequired  = "required"
+	EncryptionOff       = "off"
 
 	CgroupAuto = "auto"
 	CgroupOff  = "off"
@@ -261,7 +264,7 @@ func Default() Config {
 		Video: Video{
 			Encoders:   Encoders(),
 			FECPercent: 20,
-			Encryption: EncryptionOptional,
+			Encryption: EncryptionPreferred,
 		},
 		RTSP:    RTSP{Encryption: EncryptionOptional},
 		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto, Isolation: IsolationAuto},

@@ -54,6 +54,10 @@ var numbers = map[End]uint16{
 // Number is the end in a code for clients, above 0.
 func (e End) Number() uint16 { return numbers[e] }
 
+// NumberTakenOver is shown by a client that loses its stream to another one of
+// the same certificate. It is no End, because the session continues.
+const NumberTakenOver uint16 = 0x100
+
 // EndByNumber is the end that Number tells; false for a number of none.
 func EndByNumber(n uint16) (End, bool) {
 	for e, number := range numbers {

@@ -41,7 +41,7 @@ func opusFor(a *rtsp.Announce) media.OpusSpec {
 // sent there. A client that never pings does without.
 func (h *Host) listen(l *link) {
 	select {
-	case <-l.firstAudio:
+	case <-l.audio.first:
 	case <-l.gone:
 		return
 	}
@@ -72,7 +72,7 @@ type audioStream struct {
 }
 
 func (s *audioStream) packet(f *ipc.Frame) {
-	to := s.link.audio.Load()
+	to := s.link.audio.to.Load()
 	if s.link.isGone() || to == nil {
 		return
 	}

@@ -3,7 +3,9 @@ package host
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/moonlight/control"
@@ -11,16 +13,11 @@ import (
 	"github.com/kennel-stream/kennel/moonlight/rtsp"
 )
 
-// accept decides on an ENet connection: the connect data names the link. A
-// client that presents none is taken only while it can be but one.
+// accept decides on an ENet connection.
 func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
-	waiting := func(l *link) bool { return l.waitsForControl() }
-	l := h.links.find(func(l *link) bool { return l.connectData == r.Data && waiting(l) })
-	if l == nil && r.Data == 0 {
-		l = h.links.only(waiting)
-	}
+	l := h.links.connecting(r.Data, r.Addr.Addr())
 	if l == nil {
-		h.floods.add("control connection without a launch", r.Addr)
+		h.floods.add("control connection of a stranger", r.Addr)
 		return nil, false
 	}
 	l.mu.Lock()
@@ -40,15 +37,7 @@ func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
 		return nil, false
 	}
 	l.session.Trace().Began(evidence.StageControl)
-	return &controlLink{host: h, link: l, opener: opener, sealer: sealer, buf: make([]byte, 0, 2*control.MaxPayload)}, true
-}
-
-// waitsForControl reports whether the client has negotiated and has no control
-// link. The announce is only ever set once, before the client connects.
-func (l *link) waitsForControl() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.announced != nil && l.peer == nil && !l.isGone()
+	return &controlLink{host: h, link: l, version: version, opener: opener, sealer: sealer, buf: make([]byte, 0, 2*control.MaxPayload)}, true
 }
 
 // controlLink handles the messages of one connected client. Its methods are
@@ -56,13 +45,30 @@ func (l *link) waitsForControl() bool {
 type controlLink struct {
 	host    *Host
 	link    *link
+	version control.Version
 	opener  *control.Opener
 	sealer  *control.Sealer
 	buf     []byte // its memory is reused for every message
 	unknown atomic.Uint64
 }
 
-var _ enet.Handler = (*controlLink)(nil)
+var _ enet.Authenticator = (*controlLink)(nil)
+
+// Authentic reports whether a message proves that the client has moved. The
+// numbers of Legacy messages prove nothing, so that a captured one could be sent
+// again: such a client keeps its address, and only the port may change.
+func (c *controlLink) Authentic(_ *enet.Peer, from netip.AddrPort, payload []byte) bool {
+	if c.link.isGone() || c.version == control.Legacy && !c.link.launchedFrom(from.Addr()) {
+		return false
+	}
+	return c.opener.Authentic(c.buf[:0], payload)
+}
+
+// Moved lets the media streams follow.
+func (c *controlLink) Moved(_ *enet.Peer, to netip.AddrPort) {
+	c.link.controlAt(to)
+	c.host.floods.add("control link moved to another address", to)
+}
 
 // Connected makes the link the client's only one.
 func (c *controlLink) Connected(p *enet.Peer) {
@@ -75,13 +81,19 @@ func (c *controlLink) Connected(p *enet.Peer) {
 	}
 	l.peer, l.sealer = p, c.sealer
 	l.mu.Unlock()
+	l.controlAt(p.Addr())
 	l.session.Trace().Done(evidence.StageControl)
 	go c.host.stream(l)
 }
 
-// Received opens a message and acts on it. What does not open is counted: a
-// flood of it must not flood the log.
+// Received opens a message and acts on it. Messages that do not open are
+// counted, because a flood of them must not flood the log. Nothing counts from a
+// client whose link was replaced: the session is another's by now.
 func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
+	if c.link.isGone() {
+		c.host.floods.add("control message on a link that is over", c.link.session.ID())
+		return
+	}
 	m, err := c.opener.Open(c.buf[:0], payload)
 	if err != nil {
 		c.host.floods.add("control message refused: "+refusal(err), c.link.session.ID())
@@ -161,17 +173,24 @@ func (l *link) sendControl(m control.HostMessage) error {
 	return l.peer.Send(control.ChannelGeneric, enet.Reliable, sealed)
 }
 
-// farewell tells the client why its session ends, waits until it has heard,
-// and lets it go.
-func (l *link) farewell(ctx context.Context, end evidence.End) {
-	if err := l.sendControl(control.Termination{Result: termination(end)}); err != nil {
-		return
-	}
+// farewellTimeout bounds the wait until a client has heard why its stream ends.
+const farewellTimeout = time.Second
+
+// dismiss tells the client why its stream ends, waits until the client has
+// heard or ctx ends, and disconnects it.
+func (l *link) dismiss(ctx context.Context, reason control.HRESULT) {
 	l.mu.Lock()
 	peer := l.peer
 	l.mu.Unlock()
-	// A client that is gone does not confirm: ctx ends the wait.
-	_ = peer.Flushed(ctx)
+	if peer == nil {
+		return
+	}
+	if l.sendControl(control.Termination{Result: reason}) == nil {
+		// A client that is gone does not confirm. It does not hear of the
+		// disconnection, either.
+		_ = peer.Flushed(ctx)
+	}
+	peer.Disconnect(0)
 }
 
 // termination is an end as clients read it. They have words for that of an

@@ -4,102 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kennel-stream/kennel/internal/pad"
-	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/moonlight/control"
-	"github.com/kennel-stream/kennel/moonlight/rtsp"
 )
-
-func testLink(t *testing.T, s *session.Session, client string, encrypted bool) *link {
-	t.Helper()
-	l, err := newLink(s, client, [16]byte{1}, -5, encrypted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func TestLinksAreToldApart(t *testing.T) {
-	a, b := testLink(t, nil, "a", false), testLink(t, nil, "b", true)
-	if a.ping == b.ping || len(a.ping) != 16 || a.connectData == b.connectData || a.connectData == 0 || a.address == b.address {
-		t.Errorf("links share a secret: %+v %+v", a.ping, b.ping)
-	}
-	if !netip.MustParsePrefix("240.0.0.0/4").Contains(a.address) {
-		t.Errorf("address %v could be a real host", a.address)
-	}
-}
-
-// TestLinksOfOneSession: links are kept by session, so a session without id
-// stands for one.
-func TestANewLinkClosesTheOldOne(t *testing.T) {
-	ls := newLinks()
-	s := &session.Session{}
-	a, b := testLink(t, s, "a", true), testLink(t, s, "a", true)
-	ls.put(a)
-	ls.put(b)
-	if !a.isGone() || b.isGone() || ls.pinged([]byte(a.ping)) != nil || ls.pinged([]byte(b.ping)) != b {
-		t.Error("the old link still counts")
-	}
-	if ls.drop(a) {
-		t.Error("a link that was replaced was dropped")
-	}
-	if len(ls.all()) != 1 {
-		t.Error("dropping the old link dropped the new one")
-	}
-	if !ls.drop(b) || ls.drop(b) {
-		t.Error("a link was not dropped once")
-	}
-	if len(ls.all()) != 0 || !b.isGone() || ls.pinged([]byte(b.ping)) != nil {
-		t.Error("a dropped link is still there")
-	}
-}
-
-func TestPlainRequestsAreMatchedByAddress(t *testing.T) {
-	h := &Host{links: newLinks()}
-	a := testLink(t, &session.Session{}, "a", false)
-	h.links.put(a)
-	request := func(host string) *rtsp.Request {
-		return &rtsp.Request{Method: rtsp.MethodOptions, Target: "rtsp://x", Header: rtsp.Header{{Name: rtsp.HeaderHost, Value: host}}}
-	}
-	if h.linkOf(request(a.address.String())) != a {
-		t.Error("the launch's own address is not matched")
-	}
-	for _, host := range []string{"", "240.0.0.1", "127.0.0.1", "host"} {
-		if h.linkOf(request(host)) != nil {
-			t.Errorf("Host %q is matched", host)
-		}
-	}
-	if h.linkOf(request("0.0.0.0")) != a {
-		t.Error("the only launch is not taken for a client that hides the address")
-	}
-	if h.linkOf(&rtsp.Request{Candidate: "nobody"}) != nil {
-		t.Error("an unknown candidate is matched")
-	}
-}
-
-func TestPingsFollowTheClient(t *testing.T) {
-	l := testLink(t, nil, "a", true)
-	first, second := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
-	l.pingFrom(first)
-	select {
-	case <-l.firstPing:
-	default:
-		t.Fatal("the first ping is not noticed")
-	}
-	l.pingFrom(second)
-	if *l.video.Load() != second {
-		t.Errorf("pictures go to %v", l.video.Load())
-	}
-	if n := testing.AllocsPerRun(100, func() { l.pingFrom(second) }); n != 0 {
-		t.Errorf("%v allocations per ping", n)
-	}
-}
 
 type recordedInput struct{ got []any }
 

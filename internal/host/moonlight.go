@@ -12,8 +12,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
+	"github.com/kennel-stream/kennel/moonlight/control"
 	"github.com/kennel-stream/kennel/moonlight/gamestream"
 )
 
@@ -83,6 +85,9 @@ func (f face) launch(ctx context.Context, caller *gamestream.Caller, r gamestrea
 	if err := f.checkMode(r.Width, r.Height, r.FPS); err != nil {
 		return gamestream.LaunchReply{}, err
 	}
+	if err := f.checkEncrypts(r); err != nil {
+		return gamestream.LaunchReply{}, err
+	}
 	if s, ok := f.o.House.ByClient(string(caller.ID)); ok {
 		if s.Request().App.ID == r.AppID && s.State() != session.Ending && s.State() != session.Launching {
 			return f.resume(caller, s, r)
@@ -113,6 +118,15 @@ func (h *Host) checkMode(width, height, fps int) error {
 	return nil
 }
 
+// checkEncrypts refuses a client that is too old to encrypt where the host
+// requires that. Such clients cannot encrypt RTSP, either, and say so.
+func (h *Host) checkEncrypts(r gamestream.LaunchRequest) error {
+	if h.config().Video.Encryption == config.EncryptionRequired && r.CoreVersion < 1 {
+		return evidence.Errorf(evidence.Unauthorized, "update this client: this host streams with encryption only, which it does not know")
+	}
+	return nil
+}
+
 func waitFor(ctx context.Context, s *session.Session) error {
 	select {
 	case <-s.Done():
@@ -127,6 +141,9 @@ func (f face) Resume(_ context.Context, caller *gamestream.Caller, r gamestream.
 	s, ok := f.o.House.ByClient(string(caller.ID))
 	if !ok {
 		return gamestream.LaunchReply{}, statusOf(evidence.Errorf(evidence.Unavailable, "you have no session on this host to resume: launch an app"))
+	}
+	if err := f.checkEncrypts(r); err != nil {
+		return gamestream.LaunchReply{}, statusOf(err)
 	}
 	if r.Width != 0 {
 		if err := f.checkMode(r.Width, r.Height, r.FPS); err != nil {
@@ -154,11 +171,11 @@ func (f face) resume(caller *gamestream.Caller, s *session.Session, r gamestream
 // the newest launch or resume is the one that counts.
 func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.LaunchRequest) (gamestream.LaunchReply, error) {
 	encrypted := r.CoreVersion >= 1 && h.config().RTSP.Encryption != rtspEncryptionOff
-	l, err := newLink(s, string(caller.ID), [16]byte(r.Key), r.KeyID, encrypted)
+	l, err := newLink(s, string(caller.ID), launchKey{[16]byte(r.Key), r.KeyID}, encrypted, caller.RemoteAddr.Addr())
 	if err != nil {
 		return gamestream.LaunchReply{}, err
 	}
-	h.links.put(l)
+	h.replace(l)
 	if err := h.stillPaired(caller, s); err != nil {
 		return gamestream.LaunchReply{}, err
 	}
@@ -175,6 +192,20 @@ func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.
 
 const rtspEncryptionOff = "off"
 
+// replace puts a link in the place of the one that its session had. The client
+// of that one is told, since it would wait for pictures otherwise.
+func (h *Host) replace(l *link) {
+	old := h.links.put(l)
+	if old == nil {
+		return
+	}
+	h.streams.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), farewellTimeout)
+		defer cancel()
+		old.dismiss(ctx, control.HostReason(evidence.NumberTakenOver))
+	})
+}
+
 // goodbye tells the client of a session that it ends.
 func (h *Host) goodbye(client string) func(context.Context, evidence.End) {
 	return func(ctx context.Context, end evidence.End) {
@@ -182,7 +213,7 @@ func (h *Host) goodbye(client string) func(context.Context, evidence.End) {
 		if l == nil {
 			return
 		}
-		l.farewell(ctx, end)
+		l.dismiss(ctx, termination(end))
 		h.links.drop(l)
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -26,8 +27,8 @@ func (h *Host) candidates() []rtsp.Candidate {
 func (h *Host) negotiate(ctx context.Context, r *rtsp.Request) *rtsp.Response {
 	l := h.linkOf(r)
 	if l == nil {
-		h.floods.add("rtsp request without a launch", r.RemoteAddr)
-		return rtsp.NewResponse(rtsp.StatusNotFound)
+		h.floods.add("rtsp request of a stranger", r.RemoteAddr)
+		return rtsp.NoAnswer
 	}
 	switch r.Method {
 	case rtsp.MethodOptions:
@@ -45,31 +46,26 @@ func (h *Host) negotiate(ctx context.Context, r *rtsp.Request) *rtsp.Response {
 	return rtsp.NewResponse(rtsp.StatusNotImplemented)
 }
 
-// linkOf finds whose request it is: by the key that opened it, else by the
-// address that only this launch was told. Clients that want low-quality audio
-// hide that address; they are served while they can be but one.
+// linkOf returns the link whose client sent the request, nil for a stranger's.
 func (h *Host) linkOf(r *rtsp.Request) *link {
 	if r.Candidate != "" {
-		return h.links.find(func(l *link) bool { return l.ping == r.Candidate })
+		return h.links.opened(r.Candidate)
 	}
-	plain := func(l *link) bool { return !l.encrypted }
-	if r.LowQualityAudio() {
-		return h.links.only(plain)
-	}
-	host := r.Header.Get(rtsp.HeaderHost)
-	return h.links.find(func(l *link) bool { return plain(l) && isAddress(host, l.address) })
+	return h.links.negotiating(r.Header.Get(rtsp.HeaderHost), r.LowQualityAudio(), r.RemoteAddr.Addr())
 }
+
+// everything is what a stream can encrypt.
+const everything = rtsp.EncryptControl | rtsp.EncryptVideo | rtsp.EncryptAudio
 
 // describe tells what streams the host can make.
 func (h *Host) describe() *rtsp.Response {
 	d := rtsp.Describe{EncryptionSupported: rtsp.EncryptControl, Surround: rtsp.StandardLayouts()}
 	switch h.config().Video.Encryption {
 	case config.EncryptionOptional:
-		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
-	case config.EncryptionRequired:
+		d.EncryptionSupported = everything
+	case config.EncryptionPreferred, config.EncryptionRequired:
 		// Clients heed a request only for what is supported as well.
-		d.EncryptionSupported |= rtsp.EncryptVideo | rtsp.EncryptAudio
-		d.EncryptionRequested |= rtsp.EncryptVideo | rtsp.EncryptAudio
+		d.EncryptionSupported, d.EncryptionRequested = everything, everything
 	}
 	text, err := d.Append(nil)
 	if err != nil {
@@ -109,17 +105,12 @@ func (h *Host) announce(ctx context.Context, l *link, r *rtsp.Request) *rtsp.Res
 	if err != nil {
 		l.session.Trace().Failed(evidence.StageRTSP, "", "error", err.Error())
 		h.log.Warn("announce refused", "session", l.session.ID(), "error", err)
+		return refusedAnnounce(err)
+	}
+	if !l.announce(a) {
 		return rtsp.NewResponse(rtsp.StatusBadRequest)
 	}
-	l.mu.Lock()
-	again := l.announced != nil
-	if !again {
-		l.announced = a
-	}
-	l.mu.Unlock()
-	if again {
-		return rtsp.NewResponse(rtsp.StatusBadRequest)
-	}
+	l.session.Trace().Note(evidence.StageRTSP, "encrypts", a.EncryptionEnabled.String())
 	err = l.session.Prepare(ctx, session.Stream{
 		Width: a.Width, Height: a.Height, FPS: a.FPS,
 		BitrateKbps: h.bitrate(a), Slices: max(1, a.SlicesPerFrame), Audio: opusFor(a),
@@ -139,12 +130,25 @@ func (h *Host) checkAnnounce(a *rtsp.Announce) error {
 	case a.Format != rtsp.H264 || a.HDR || a.Chroma444:
 		// DESCRIBE offered H.264 in 8 bit only: this client does not heed it.
 		return evidence.Errorf(evidence.Invalid, "the client wants a format that was not offered (format %d, hdr %t, 4:4:4 %t)", a.Format, a.HDR, a.Chroma444)
-	case h.config().Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptVideo == 0:
-		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt video, which this host requires")
-	case h.config().Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&rtsp.EncryptAudio == 0:
-		return evidence.Errorf(evidence.Unauthorized, "the client does not encrypt audio, which this host requires")
+	case h.config().Video.Encryption == config.EncryptionRequired && a.EncryptionEnabled&everything != everything:
+		return evidence.Errorf(evidence.Unauthorized, "update this client: this host requires that it encrypts %s, and it encrypts %s",
+			everything, a.EncryptionEnabled)
 	}
 	return nil
+}
+
+// refusedAnnounce gives the client the reason. Clients show the number of the
+// status, and their logs the text.
+func refusedAnnounce(err error) *rtsp.Response {
+	status := rtsp.StatusBadRequest
+	if evidence.KindOf(err) == evidence.Unauthorized {
+		status = rtsp.StatusForbidden
+	}
+	res := rtsp.NewResponse(status)
+	if _, ok := errors.AsType[*evidence.Error](err); ok {
+		res.Reason = sentence(err.Error())
+	}
+	return res
 }
 
 // Bounds of the video's bit rate in kbit/s.

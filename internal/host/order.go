@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/kennel-stream/kennel/internal/app"
 	"github.com/kennel-stream/kennel/internal/config"
@@ -34,6 +33,9 @@ type Order struct {
 	// Address is the host in the RTSP requests of the client, by which they are
 	// told from others'; the zero Addr for one that is made up.
 	Address netip.Addr
+	// ClientAddress is where the client will come from; the zero Addr if that is
+	// not known. A client that names no host in its requests is found by it alone.
+	ClientAddress netip.Addr
 }
 
 // Order launches a session for somebody who talks RTSP without encryption to
@@ -58,7 +60,7 @@ func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := newLink(s, o.Client, o.Key, o.KeyID, false)
+	l, err := newLink(s, o.Client, launchKey{o.Key, o.KeyID}, false, o.ClientAddress)
 	if err != nil {
 		s.End(evidence.EndLaunchFailed, err.Error())
 		return nil, err
@@ -66,7 +68,8 @@ func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
 	if o.Address.IsValid() {
 		l.address = o.Address
 	}
-	h.links.put(l)
+	l.byAPI = true
+	h.replace(l)
 	return s, nil
 }
 
@@ -123,9 +126,6 @@ func adHoc(a config.App) (app.Spec, error) {
 	return specOf(Entry{App: resolved[0], Source: FromAPI})
 }
 
-// pauseTimeout bounds the wait until a client has heard that its stream pauses.
-const pauseTimeout = time.Second
-
 // Pause sends the client of a session away. Its app lives on for the lease, and
 // the client may resume.
 func (h *Host) Pause(ctx context.Context, sessionID string) error {
@@ -134,9 +134,9 @@ func (h *Host) Pause(ctx context.Context, sessionID string) error {
 		return evidence.Errorf(evidence.NotFound, "no session %s is running", sessionID)
 	}
 	if l := h.links.find(func(l *link) bool { return l.session == s }); l != nil {
-		ctx, cancel := context.WithTimeout(ctx, pauseTimeout)
+		ctx, cancel := context.WithTimeout(ctx, farewellTimeout)
 		defer cancel()
-		l.farewell(ctx, evidence.EndStopped)
+		l.dismiss(ctx, termination(evidence.EndStopped))
 		h.links.drop(l)
 	}
 	s.Pause()

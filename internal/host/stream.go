@@ -2,7 +2,6 @@ package host
 
 import (
 	"net"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -16,10 +15,8 @@ import (
 // first video ping.
 const pingTimeout = 10 * time.Second
 
-// receivePings reads a media socket until it is closed. Pings name their link
-// by payload; old clients send a bare PING and are taken while they can be but
-// one.
-func (h *Host) receivePings(conn *net.UDPConn, deliver func(*link, netip.AddrPort)) error {
+// receivePings reads the pings for one stream until its socket is closed.
+func (h *Host) receivePings(conn *net.UDPConn, stream func(*link) *destination) error {
 	buf := make([]byte, 256)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buf)
@@ -31,24 +28,10 @@ func (h *Host) receivePings(conn *net.UDPConn, deliver func(*link, netip.AddrPor
 			h.floods.add("unreadable ping", from)
 			continue
 		}
-		var l *link
-		if ping.Legacy {
-			l = h.links.only(func(l *link) bool { return l.hasControl() })
-		} else {
-			l = h.links.pinged(ping.Payload[:])
+		if !h.links.pinged(stream, ping, from) {
+			h.floods.add("ping of a stranger", from)
 		}
-		if l == nil {
-			h.floods.add("ping of nobody", from)
-			continue
-		}
-		deliver(l, from)
 	}
-}
-
-func (l *link) hasControl() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.peer != nil
 }
 
 // stream waits for the client's first ping and has the session play to it.
@@ -56,7 +39,7 @@ func (h *Host) stream(l *link) {
 	timeout := time.NewTimer(pingTimeout)
 	defer timeout.Stop()
 	select {
-	case <-l.firstPing:
+	case <-l.video.first:
 	case <-l.gone:
 		return
 	case <-timeout.C:
@@ -106,7 +89,7 @@ func newVideoStream(h *Host, l *link, a *rtsp.Announce) (*videoStream, error) {
 
 // frame sends one frame.
 func (v *videoStream) frame(f *ipc.Frame) {
-	to := v.link.video.Load()
+	to := v.link.video.to.Load()
 	if v.link.isGone() || to == nil {
 		return
 	}

@@ -201,7 +201,8 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	if r.Resumed {
 		how = "resumed"
 	}
-	line("stream", "%s, %s, %s %s, encrypted: %s", r.App, how, r.Codec, r.Mode, r.encrypted())
+	line("stream", "%s, %s, %s %s", r.App, how, r.Codec, r.Mode)
+	line("encrypted", "%s", r.encrypted())
 	t := r.Timing
 	line("start", "answer %s, rtsp %s, control %s", t.LaunchAnswered, t.RTSPDone, t.Connected)
 	line("", "first packet %s, first picture %s", t.FirstPacket, t.FirstPicture)
@@ -229,6 +230,9 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 // terminationWords tells a termination code, and of a Kennel host also why.
 func terminationWords(code int) string {
 	if n, ok := control.HRESULT(uint32(int32(code))).HostReason(); ok {
+		if n == evidence.NumberTakenOver {
+			return "another client with this certificate took the session over"
+		}
 		if end, known := evidence.EndByNumber(n); known {
 			return fmt.Sprintf("code %#x: %s", uint32(int32(code)), end)
 		}

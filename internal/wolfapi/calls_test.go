@@ -126,6 +126,7 @@ func TestSessions(t *testing.T) {
 	want := host.Order{
 		Client: bert, App: int32(config.Demo().ID), Width: 1920, Height: 1080, FPS: 60, Channels: 2,
 		Key: [16]byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, KeyID: -221927770, Address: netip.MustParseAddr("105.84.160.14"),
+		ClientAddress: netip.MustParseAddr("192.0.2.9"),
 	}
 	if len(d.orders) != 1 || d.orders[0] != want {
 		t.Errorf("ordered %+v, want %+v", d.orders, want)

@@ -58,6 +58,9 @@ func (a *api) addSession(ctx context.Context, request Session) (SessionCreated, 
 	if order.Key, order.KeyID, err = keys(request.AESKey, request.AESIV); err != nil {
 		return SessionCreated{}, err
 	}
+	// Tools may fill client_ip with anything: it is a hint for clients that hide
+	// to which host they talk.
+	order.ClientAddress, _ = netip.ParseAddr(request.ClientIP)
 	if request.RTSPFakeIP != "" {
 		if order.Address, err = netip.ParseAddr(request.RTSPFakeIP); err != nil {
 			return SessionCreated{}, evidence.Errorf(evidence.Invalid, "rtsp_fake_ip is no IP address: %.64q", request.RTSPFakeIP)

@@ -41,7 +41,9 @@ func (s *Server) exchange(ctx context.Context, conn net.Conn) error {
 	if err == nil {
 		var request *Request
 		if request, err = ParseRequest(message); err == nil {
-			response = s.handle(ctx, conn, request, sender)
+			if response = s.handle(ctx, conn, request, sender); response == NoAnswer {
+				return nil
+			}
 		}
 	}
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
@@ -57,6 +59,9 @@ func (s *Server) handle(ctx context.Context, conn net.Conn, r *Request, sender *
 	ctx, cancel := context.WithTimeout(ctx, orDefault(s.HandlerTimeout, DefaultHandlerTimeout))
 	defer cancel()
 	response := s.Handler(ctx, r)
+	if response == NoAnswer {
+		return response
+	}
 	if response == nil {
 		response = &Response{Status: StatusInternalError}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Encryption is a mask of what is or may be encrypted.
@@ -15,6 +16,20 @@ const (
 	EncryptVideo
 	EncryptAudio
 )
+
+// String lists the names of the bits, as in "control, video", or is "nothing".
+func (e Encryption) String() string {
+	names := make([]string, 0, 3)
+	for i, name := range [...]string{"control", "video", "audio"} {
+		if e&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return "nothing"
+	}
+	return strings.Join(names, ", ")
+}
 
 // HostFeatures is the mask x-ss-general.featureFlags.
 type HostFeatures uint32

@@ -112,3 +112,13 @@ func TestDescribeRefusesWhatClientsMisread(t *testing.T) {
 		t.Errorf("the order of the layouts must not matter: %v", err)
 	}
 }
+
+func TestEncryptionInWords(t *testing.T) {
+	for e, want := range map[Encryption]string{
+		0: "nothing", EncryptControl: "control", EncryptControl | EncryptVideo | EncryptAudio: "control, video, audio", 1 << 9: "nothing",
+	} {
+		if e.String() != want {
+			t.Errorf("%d is %q, want %q", uint32(e), e, want)
+		}
+	}
+}

@@ -21,6 +21,7 @@ const (
 	StatusOK                 = 200
 	StatusBadRequest         = 400
 	StatusUnauthorized       = 401
+	StatusForbidden          = 403
 	StatusNotFound           = 404
 	StatusInternalError      = 500
 	StatusNotImplemented     = 501
@@ -32,6 +33,7 @@ var reasons = map[int]string{
 	StatusOK:                 "OK",
 	StatusBadRequest:         "Bad Request",
 	StatusUnauthorized:       "Unauthorized",
+	StatusForbidden:          "Forbidden",
 	StatusNotFound:           "Not Found",
 	StatusInternalError:      "Internal Server Error",
 	StatusNotImplemented:     "Not Implemented",

@@ -49,6 +49,10 @@ type Server struct {
 	keys keyring
 }
 
+// NoAnswer is what a Handler returns for a request that is a stranger's: the
+// connection is closed without a word, so that it learns nothing.
+var NoAnswer = &Response{}
+
 var errTooManyConns = errors.New("too many rtsp connections")
 
 // Serve takes connections from l until ctx ends or l fails for good. It closes l

@@ -179,3 +179,15 @@ func TestServeToleratesProbes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNoAnswer: a stranger reads nothing, not even a refusal.
+func TestNoAnswer(t *testing.T) {
+	addr := serve(t, &Server{
+		Handler: func(context.Context, *Request) *Response { return NoAnswer },
+		Report:  func(_ netip.AddrPort, err error) { t.Errorf("reported %v", err) },
+	})
+	conn := say(t, addr, "OPTIONS rtsp://0.0.0.0:48010 RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+	if answer, _ := io.ReadAll(conn); len(answer) != 0 {
+		t.Errorf("answered %q", answer)
+	}
+}

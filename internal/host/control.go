@@ -17,7 +17,7 @@ import (
 func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
 	l := h.links.connecting(r.Data, r.Addr.Addr())
 	if l == nil {
-		h.floods.add("control connection of a stranger", r.Addr)
+		h.floods.addFrom("control connection of a stranger", r.Addr)
 		return nil, false
 	}
 	l.mu.Lock()
@@ -67,7 +67,7 @@ func (c *controlLink) Authentic(_ *enet.Peer, from netip.AddrPort, payload []byt
 // Moved lets the media streams follow.
 func (c *controlLink) Moved(_ *enet.Peer, to netip.AddrPort) {
 	c.link.controlAt(to)
-	c.host.floods.add("control link moved to another address", to)
+	c.host.floods.addFrom("control link moved to another address", to)
 }
 
 // Connected makes the link the client's only one.

@@ -2,66 +2,128 @@ package host
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"time"
 )
 
-// floods counts what a stranger can cause at will, and logs each kind once a
-// second with its count.
+// floods counts events that a stranger can cause at will. It logs each kind once
+// a second at most, with its count.
 type floods struct {
 	log *slog.Logger
 
-	mu     sync.Mutex // covers counts
-	counts map[string]flood
+	mu     sync.Mutex // covers what follows
+	counts map[string]*flood
 }
 
+// flood is one kind of event.
 type flood struct {
-	count int
-	last  any // from whom, the last time
+	total   uint64
+	pending int // since the last line
+	// The last one came from an address, or concerned a session.
+	from    netip.AddrPort
+	session string
 }
 
-// maxFloodKinds bounds the kinds within a second; they are constant texts.
+// maxFloodKinds bounds the kinds. Most are constant texts, and some hold the
+// error of a system call.
 const maxFloodKinds = 64
 
-func newFloods(log *slog.Logger) *floods { return &floods{log: log, counts: map[string]flood{}} }
+func newFloods(log *slog.Logger) *floods { return &floods{log: log, counts: map[string]*flood{}} }
 
-func (f *floods) add(kind string, from any) {
+// add counts an event of a session.
+func (f *floods) add(kind, session string) { f.count(kind, netip.AddrPort{}, session) }
+
+// addFrom counts an event of an address.
+func (f *floods) addFrom(kind string, from netip.AddrPort) { f.count(kind, from, "") }
+
+// count allocates for the first event of a kind only.
+func (f *floods) count(kind string, from netip.AddrPort, session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c, known := f.counts[kind]
-	if !known && len(f.counts) >= maxFloodKinds {
-		return
+	c := f.counts[kind]
+	if c == nil {
+		if len(f.counts) >= maxFloodKinds {
+			return
+		}
+		c = &flood{}
+		f.counts[kind] = c
 	}
-	c.count++
-	c.last = from
-	f.counts[kind] = c
+	c.total++
+	c.pending++
+	c.from, c.session = from, session
 }
 
-// run logs until ctx ends.
-func (f *floods) run(ctx context.Context) {
+// totals is how often each kind has been counted so far.
+func (f *floods) totals() map[string]uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := make(map[string]uint64, len(f.counts))
+	for kind, c := range f.counts {
+		all[kind] = c.total
+	}
+	return all
+}
+
+// run logs until ctx ends. elsewhere returns the totals of kinds that are counted
+// by others.
+func (f *floods) run(ctx context.Context, elsewhere func() map[string]uint64) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for done := false; !done; {
 		select {
 		case <-ctx.Done():
-			f.flush()
-			return
+			done = true
 		case <-tick.C:
-			f.flush()
 		}
+		for kind, total := range elsewhere() {
+			f.raise(kind, total)
+		}
+		f.flush()
 	}
+}
+
+// raise counts the events of a kind up to a total.
+func (f *floods) raise(kind string, total uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := f.counts[kind]
+	if c == nil {
+		c = &flood{}
+		f.counts[kind] = c
+	}
+	c.pending += int(total - c.total)
+	c.total = total
 }
 
 func (f *floods) flush() {
+	for kind, c := range f.take() {
+		args := []any{"times", c.pending}
+		if c.from.IsValid() {
+			args = append(args, "last", netip.AddrPortFrom(c.from.Addr().Unmap(), c.from.Port()).String())
+		}
+		if c.session != "" {
+			args = append(args, "session", c.session)
+		}
+		f.log.Warn(kind, args...)
+	}
+}
+
+// take returns the kinds that have something to log.
+func (f *floods) take() map[string]flood {
 	f.mu.Lock()
-	counts := f.counts
-	if len(counts) > 0 {
-		f.counts = map[string]flood{}
+	defer f.mu.Unlock()
+	var due map[string]flood
+	for kind, c := range f.counts {
+		if c.pending == 0 {
+			continue
+		}
+		if due == nil {
+			due = map[string]flood{}
+		}
+		due[kind] = *c
+		c.pending = 0
 	}
-	f.mu.Unlock()
-	for kind, c := range counts {
-		f.log.Warn(kind, "times", c.count, "last", fmt.Sprint(c.last))
-	}
+	return due
 }

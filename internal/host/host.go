@@ -153,7 +153,7 @@ func (h *Host) Run(ctx context.Context) error {
 	}
 	negotiation := &rtsp.Server{
 		Keys: h.candidates, Handler: h.negotiate,
-		Report: func(remote netip.AddrPort, err error) { h.floods.add("rtsp: "+rtspRefusal(err), remote) },
+		Report: func(remote netip.AddrPort, err error) { h.floods.addFrom("rtsp: "+rtspRefusal(err), remote) },
 	}
 	var running sync.WaitGroup
 	serve := func(what string, f func() error) {
@@ -169,7 +169,7 @@ func (h *Host) Run(ctx context.Context) error {
 	serve("serve control", func() error { return h.enet.Run(ctx) })
 	serve("receive video pings", func() error { return h.receivePings(h.video, videoOf) })
 	serve("receive audio pings", func() error { return h.receivePings(h.audio, audioOf) })
-	running.Go(func() { h.floods.run(ctx) })
+	running.Go(func() { h.floods.run(ctx, h.strayDatagrams) })
 	<-ctx.Done()
 	h.api.Close()
 	stop, done := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
@@ -195,6 +195,19 @@ func (h *Host) Alive(ctx context.Context) error {
 	}
 	return session.Unlocked(ctx, &h.links.mu, "the links of clients")
 }
+
+// strayDatagrams counts the datagrams at the control port that belong to nobody.
+func (h *Host) strayDatagrams() map[string]uint64 {
+	s := h.enet.Stats()
+	return map[string]uint64{
+		"control datagram of a stranger": s.Strangers + s.UnknownPeer,
+		"unreadable control datagram":    s.Malformed,
+	}
+}
+
+// Dropped is how many packets, connections and requests that belong to nobody
+// were dropped so far, by kind.
+func (h *Host) Dropped() map[string]uint64 { return h.floods.totals() }
 
 func rtspRefusal(err error) string {
 	for _, kind := range []error{rtsp.ErrReplay, rtsp.ErrNotDecrypted, rtsp.ErrTooLarge, rtsp.ErrMalformed} {

@@ -441,3 +441,32 @@ func TestStrangersAtTheRTSPPort(t *testing.T) {
 		}
 	}
 }
+
+// FuzzStrangersPing: no datagram from elsewhere moves a stream, unless it holds
+// the payload, which fuzzing does not find.
+func FuzzStrangersPing(f *testing.F) {
+	for _, p := range []rtp.Ping{plainPing, {}, {Payload: [16]byte{1}, Counter: 1 << 31}} {
+		f.Add(p.Append(nil))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ls := newLinks()
+		made := []*link{negotiate(t, ls, newClient), negotiate(t, ls, oldClient)}
+		for _, l := range made {
+			l.controlAt(at(home))
+		}
+		ls.pinged(videoOf, pingOf(made[0], 1), at(home))
+		p, err := rtp.ParsePing(data)
+		if err != nil {
+			return
+		}
+		for range 2 {
+			if ls.pinged(videoOf, p, at(away)) || ls.pinged(audioOf, p, at(away)) {
+				t.Errorf("%x counts", data)
+			}
+		}
+		wantTo(t, &made[0].video, home)
+		if made[1].video.to.Load() != nil || made[0].audio.to.Load() != nil {
+			t.Error("a stranger has a stream")
+		}
+	})
+}

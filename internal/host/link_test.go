@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -107,14 +108,24 @@ func TestFloodsAreCounted(t *testing.T) {
 	var out bytes.Buffer
 	f := newFloods(slog.New(slog.NewTextHandler(&out, nil)))
 	for range 1000 {
-		f.add("unreadable ping", "127.0.0.1:1")
+		f.addFrom("unreadable ping", netip.MustParseAddrPort("[::ffff:127.0.0.1]:1"))
 	}
 	for i := range 2 * maxFloodKinds {
-		f.add(strings.Repeat("x", i), nil)
+		f.add(strings.Repeat("x", i), "")
 	}
 	f.flush()
 	f.flush()
-	if n := strings.Count(out.String(), "\n"); n != maxFloodKinds || !strings.Contains(out.String(), "times=1000") {
+	if n := strings.Count(out.String(), "\n"); n != maxFloodKinds || !strings.Contains(out.String(), "times=1000 last=127.0.0.1:1") {
 		t.Errorf("%d lines:\n%s", n, out.String())
+	}
+	f.raise("elsewhere", 3)
+	f.raise("elsewhere", 5)
+	out.Reset()
+	f.flush()
+	if !strings.Contains(out.String(), "msg=elsewhere times=5") || f.totals()["elsewhere"] != 5 || f.totals()["unreadable ping"] != 1000 {
+		t.Errorf("%v\n%s", f.totals(), out.String())
+	}
+	if n := testing.AllocsPerRun(100, func() { f.addFrom("unreadable ping", at(home)) }); n > 0.5 {
+		t.Errorf("%v allocations per event", n)
 	}
 }

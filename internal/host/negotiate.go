@@ -27,7 +27,7 @@ func (h *Host) candidates() []rtsp.Candidate {
 func (h *Host) negotiate(ctx context.Context, r *rtsp.Request) *rtsp.Response {
 	l := h.linkOf(r)
 	if l == nil {
-		h.floods.add("rtsp request of a stranger", r.RemoteAddr)
+		h.floods.addFrom("rtsp request of a stranger", r.RemoteAddr)
 		return rtsp.NoAnswer
 	}
 	switch r.Method {

@@ -25,11 +25,11 @@ func (h *Host) receivePings(conn *net.UDPConn, stream func(*link) *destination) 
 		}
 		ping, err := rtp.ParsePing(buf[:n])
 		if err != nil {
-			h.floods.add("unreadable ping", from)
+			h.floods.addFrom("unreadable ping", from)
 			continue
 		}
 		if !h.links.pinged(stream, ping, from) {
-			h.floods.add("ping of a stranger", from)
+			h.floods.addFrom("ping of a stranger", from)
 		}
 	}
 }

@@ -227,11 +227,20 @@ func (r *Report) renderStream(line func(name, format string, args ...any)) {
 	}
 }
 
+// takenOver reports whether another client of this certificate has the session.
+func (r *Report) takenOver() bool {
+	if r.Termination == nil {
+		return false
+	}
+	n, ok := control.HRESULT(uint32(int32(*r.Termination))).HostReason()
+	return ok && n == evidence.NumberTakenOver
+}
+
 // terminationWords tells a termination code, and of a Kennel host also why.
 func terminationWords(code int) string {
 	if n, ok := control.HRESULT(uint32(int32(code))).HostReason(); ok {
 		if n == evidence.NumberTakenOver {
-			return "another client with this certificate took the session over"
+			return fmt.Sprintf("code %#x: taken over by another client with this certificate", uint32(int32(code)))
 		}
 		if end, known := evidence.EndByNumber(n); known {
 			return fmt.Sprintf("code %#x: %s", uint32(int32(code)), end)

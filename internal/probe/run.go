@@ -239,9 +239,10 @@ func (p *prober) launch(ctx context.Context) (launched, error) {
 	return l, nil
 }
 
-// leave quits the app at the end, unless it shall go on.
+// leave quits the app at the end, unless it should continue or belongs to the
+// client that took it over.
 func (p *prober) leave(ctx context.Context) {
-	if p.o.KeepRunning {
+	if p.o.KeepRunning || p.report.takenOver() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)

@@ -75,7 +75,9 @@ func (l *Local) Events(context.Context) ([]evidence.Event, error) {
 }
 
 // Metrics implements Backend.
-func (l *Local) Metrics(w http.ResponseWriter, r *http.Request) { metrics(l.House).ServeHTTP(w, r) }
+func (l *Local) Metrics(w http.ResponseWriter, r *http.Request) {
+	metrics(l.House, l.Host.Dropped).ServeHTTP(w, r)
+}
 
 // Trends implements Backend.
 func (l *Local) Trends(ctx context.Context) (Trends, error) {

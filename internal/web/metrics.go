@@ -12,14 +12,18 @@ import (
 
 // metrics tells Prometheus of a House. It has a registry of its own, since the
 // default one is anybody's.
-func metrics(h *session.House) http.Handler {
+func metrics(h *session.House, drops func() map[string]uint64) http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(houseMetrics{h})
+	registry.MustRegister(houseMetrics{h, drops})
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 }
 
 // houseMetrics reads the House whenever it is asked.
-type houseMetrics struct{ house *session.House }
+type houseMetrics struct {
+	house *session.House
+	// drops is how many packets and the like were dropped so far, by kind.
+	drops func() map[string]uint64
+}
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("kennel_"+name, help, labels, nil)
@@ -30,6 +34,7 @@ var (
 	endedSessions = describe("sessions_ended_total", "Sessions that ended since the start, by the reason.", "end")
 	refusals      = describe("launches_refused_total", "Launches that were refused for want of room.")
 	leaks         = describe("leaks_total", "Receipts that name something that was not given back.")
+	dropped       = describe("dropped_total", "Packets, connections and requests that belong to no client and were dropped.", "kind")
 	failovers     = describe("failovers_total", "Encoders that were replaced in the middle of a stream.")
 	budgetUsed    = describe("budget_used", "How much of a budget is in use, in its unit.", "resource")
 	budgetLimit   = describe("budget_limit", "How much of a budget there is, in its unit.", "resource")
@@ -47,7 +52,7 @@ var (
 // Describe implements prometheus.Collector.
 func (houseMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		liveSessions, endedSessions, refusals, leaks, failovers, budgetUsed, budgetLimit, encoderWorks, meterDark, meterReads, meterFailures, meterTook, canaryOK, canaryTook, gpuUsed, gpuTotal,
+		liveSessions, endedSessions, refusals, leaks, dropped, failovers, budgetUsed, budgetLimit, encoderWorks, meterDark, meterReads, meterFailures, meterTook, canaryOK, canaryTook, gpuUsed, gpuTotal,
 	} {
 		to <- d
 	}
@@ -76,6 +81,9 @@ func (m houseMetrics) Collect(to chan<- prometheus.Metric) {
 	counter(refusals, m.house.Refused())
 	counter(leaks, leaked)
 	counter(failovers, m.house.FailedOver())
+	for kind, n := range m.drops() {
+		counter(dropped, int64(n), kind)
+	}
 	for _, b := range m.house.Budgets() {
 		gauge(budgetUsed, b.Used, b.Resource)
 		gauge(budgetLimit, b.Limit, b.Resource)

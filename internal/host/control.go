@@ -70,13 +70,18 @@ func (c *controlLink) Moved(_ *enet.Peer, to netip.AddrPort) {
 	c.host.floods.addFrom("control link moved to another address", to)
 }
 
-// Connected makes the link the client's only one.
+// Connected makes the link the client's only one. A client that was replaced
+// while it connected is told so.
 func (c *controlLink) Connected(p *enet.Peer) {
 	l := c.link
 	l.mu.Lock()
 	if l.peer != nil || l.isGone() {
 		l.mu.Unlock()
-		p.Reset()
+		m := control.Termination{Result: control.HostReason(evidence.NumberTakenOver)}
+		if sealed, err := c.sealer.Seal(nil, m.Type(), m.Append(nil)); err == nil {
+			_ = p.Send(control.ChannelGeneric, enet.Reliable, sealed) // a queue that is new has room
+		}
+		p.Disconnect(0)
 		return
 	}
 	l.peer, l.sealer = p, c.sealer

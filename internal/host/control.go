@@ -36,7 +36,9 @@ func (h *Host) accept(r enet.ConnectRequest) (enet.Handler, bool) {
 		h.log.Error("control link refused", "session", l.session.ID(), "error", err)
 		return nil, false
 	}
-	l.session.Trace().Began(evidence.StageControl)
+	if l.asked.CompareAndSwap(false, true) {
+		l.session.Trace().Began(evidence.StageControl)
+	}
 	return &controlLink{host: h, link: l, version: version, opener: opener, sealer: sealer, buf: make([]byte, 0, 2*control.MaxPayload)}, true
 }
 
@@ -48,6 +50,7 @@ type controlLink struct {
 	version control.Version
 	opener  *control.Opener
 	sealer  *control.Sealer
+	claimed bool
 	buf     []byte // its memory is reused for every message
 	unknown atomic.Uint64
 }
@@ -70,31 +73,32 @@ func (c *controlLink) Moved(_ *enet.Peer, to netip.AddrPort) {
 	c.host.floods.addFrom("control link moved to another address", to)
 }
 
-// Connected makes the link the client's only one. A client that was replaced
-// while it connected is told so.
+// Connected notes the connection. It is the client's only after a message over
+// it has opened, because whoever knows the connect data can confirm a connection.
 func (c *controlLink) Connected(p *enet.Peer) {
 	l := c.link
-	l.mu.Lock()
-	if l.peer != nil || l.isGone() {
-		l.mu.Unlock()
-		m := control.Termination{Result: control.HostReason(evidence.NumberTakenOver)}
-		if sealed, err := c.sealer.Seal(nil, m.Type(), m.Append(nil)); err == nil {
-			_ = p.Send(control.ChannelGeneric, enet.Reliable, sealed) // a queue that is new has room
-		}
-		p.Disconnect(0)
-		return
+	switch {
+	case l.knock(p):
+	case l.isGone():
+		c.dismissReplaced(p)
+	default:
+		p.Reset()
 	}
-	l.peer, l.sealer = p, c.sealer
-	l.mu.Unlock()
-	l.controlAt(p.Addr())
-	l.session.Trace().Done(evidence.StageControl)
-	go c.host.stream(l)
+}
+
+// dismissReplaced tells a client that was replaced while it connected.
+func (c *controlLink) dismissReplaced(p *enet.Peer) {
+	m := control.Termination{Result: control.HostReason(evidence.NumberTakenOver)}
+	if sealed, err := c.sealer.Seal(nil, m.Type(), m.Append(nil)); err == nil {
+		_ = p.Send(control.ChannelGeneric, enet.Reliable, sealed) // a queue that is new has room
+	}
+	p.Disconnect(0)
 }
 
 // Received opens a message and acts on it. Messages that do not open are
 // counted, because a flood of them must not flood the log. Nothing counts from a
 // client whose link was replaced: the session is another's by now.
-func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
+func (c *controlLink) Received(p *enet.Peer, _ uint8, payload []byte) {
 	if c.link.isGone() {
 		c.host.floods.add("control message on a link that is over", c.link.session.ID())
 		return
@@ -104,6 +108,9 @@ func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
 		c.host.floods.add("control message refused: "+refusal(err), c.link.session.ID())
 		return
 	}
+	if !c.claimed && !c.claim(p) {
+		return
+	}
 	switch m.Type {
 	case control.TypeRequestIDR, control.TypeInvalidateFrames:
 		c.link.stats.keyFrameRequests.Add(1)
@@ -111,6 +118,20 @@ func (c *controlLink) Received(_ *enet.Peer, _ uint8, payload []byte) {
 	case control.TypeInput:
 		c.input(m.Payload)
 	}
+}
+
+// claim makes the connection the client's, and starts its stream.
+func (c *controlLink) claim(p *enet.Peer) bool {
+	l := c.link
+	if !l.claim(p, c.sealer) {
+		p.Reset()
+		return false
+	}
+	c.claimed = true
+	l.controlAt(p.Addr())
+	l.session.Trace().Done(evidence.StageControl)
+	go c.host.stream(l)
+	return true
 }
 
 // refusal is the kind of an error without its numbers, so that it can be counted.

@@ -36,8 +36,8 @@ type identity struct {
 	byAPI bool
 	// address is the made-up host in a plain session URL.
 	address netip.Addr
-	// ping is the payload of the client's UDP pings, 16 hex digits.
-	ping string
+	// id names the launch in RTSP.
+	id string
 	// connectData is what the client's ENet connection presents. Never 0.
 	connectData uint32
 
@@ -54,7 +54,10 @@ type identity struct {
 
 // destination is where one stream of a client goes.
 type destination struct {
-	to atomic.Pointer[netip.AddrPort]
+	// ping is the payload of the client's pings for this stream, 16 hex digits.
+	// Each stream has its own: pings are in the clear, and sound begins first.
+	ping string
+	to   atomic.Pointer[netip.AddrPort]
 	// first is closed when to is set for the first time.
 	first chan struct{}
 
@@ -70,17 +73,18 @@ type launchKey struct {
 }
 
 func newIdentity(client string, k launchKey, encrypted bool, launched netip.Addr) (*identity, error) {
-	var random [8 + 4 + 4]byte
+	var random [3*8 + 4 + 4]byte
 	if _, err := rand.Read(random[:]); err != nil {
 		return nil, fmt.Errorf("make the secrets of a stream: %w", err)
 	}
 	// 240.0.0.0/4 is reserved (RFC 1112): no client can mistake it for a host.
-	a := random[12:16]
+	a := random[28:]
 	i := &identity{
 		client: client, key: k.key, keyID: k.keyID, encrypted: encrypted, launched: launched.Unmap(),
-		ping: hex.EncodeToString(random[:8]), connectData: binary.BigEndian.Uint32(random[8:12]) | 1,
+		id: hex.EncodeToString(random[:8]), connectData: binary.BigEndian.Uint32(random[24:]) | 1,
 		address: netip.AddrFrom4([4]byte{240 | a[0]&7, a[1], a[2], a[3] | 1}),
 	}
+	i.video.ping, i.audio.ping = hex.EncodeToString(random[8:16]), hex.EncodeToString(random[16:24])
 	i.video.first, i.audio.first = make(chan struct{}), make(chan struct{})
 	return i, nil
 }

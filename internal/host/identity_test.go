@@ -44,7 +44,8 @@ func launch(t *testing.T, ls *links, c client) *link {
 		t.Fatal(err)
 	}
 	// Sessions of these tests have no id, so the map is filled by hand.
-	ls.bySession[l.ping], ls.byPing[l.ping] = l, l
+	ls.bySession[l.id] = l
+	ls.index(l)
 	return l
 }
 
@@ -60,7 +61,7 @@ func negotiate(t *testing.T, ls *links, c client) *link {
 
 func pingOf(l *link, counter uint32) rtp.Ping {
 	p := rtp.Ping{Counter: counter}
-	copy(p.Payload[:], l.ping)
+	copy(p.Payload[:], l.video.ping)
 	return p
 }
 
@@ -100,8 +101,8 @@ func TestSameHost(t *testing.T) {
 func TestLaunchesAreToldApart(t *testing.T) {
 	ls := newLinks()
 	a, b := launch(t, ls, oldClient), launch(t, ls, newClient)
-	if a.ping == b.ping || len(a.ping) != 16 || a.connectData == b.connectData || a.connectData == 0 || a.address == b.address {
-		t.Errorf("launches share a secret: %q %q", a.ping, b.ping)
+	if a.video.ping == a.audio.ping || a.video.ping == b.video.ping || a.id == b.id || len(a.video.ping) != 16 || a.connectData == b.connectData || a.connectData == 0 || a.address == b.address {
+		t.Errorf("launches share a secret: %+v %+v", a.identity, b.identity)
 	}
 	if !netip.MustParsePrefix("240.0.0.0/4").Contains(a.address) {
 		t.Errorf("address %v could be a real host", a.address)
@@ -123,7 +124,7 @@ func TestANewLinkClosesTheOldOne(t *testing.T) {
 	if ls.put(a) != nil || ls.put(b) != a {
 		t.Error("put does not return the link that it replaced")
 	}
-	if !a.isGone() || b.isGone() || ls.opened(a.ping) != nil || ls.opened(b.ping) != b {
+	if !a.isGone() || b.isGone() || ls.opened(a.id) != nil || ls.opened(b.id) != b {
 		t.Error("the old link still counts")
 	}
 	if ls.drop(a) {
@@ -135,7 +136,7 @@ func TestANewLinkClosesTheOldOne(t *testing.T) {
 	if !ls.drop(b) || ls.drop(b) {
 		t.Error("a link was not dropped once")
 	}
-	if len(ls.all()) != 0 || !b.isGone() || ls.opened(b.ping) != nil {
+	if len(ls.all()) != 0 || !b.isGone() || ls.opened(b.id) != nil {
 		t.Error("a dropped link is still there")
 	}
 }
@@ -182,7 +183,7 @@ func TestLaunchByAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.byAPI = true
-	ls.bySession[l.ping] = l
+	ls.bySession[l.id] = l
 	if ls.negotiating("0.0.0.0", true, at(away).Addr()) != nil {
 		t.Error("a client that names nothing is taken from anywhere")
 	}
@@ -245,6 +246,9 @@ func TestPingsOfANewClient(t *testing.T) {
 	if ls.pinged(videoOf, rtp.Ping{Payload: [16]byte{1}}, at(home)) {
 		t.Error("a guessed payload counts")
 	}
+	if ls.pinged(audioOf, pingOf(l, 1), at(home)) {
+		t.Error("the payload of one stream counts for the other")
+	}
 	steps := []struct {
 		name    string
 		counter uint32
@@ -296,7 +300,7 @@ func TestPingCountersWrap(t *testing.T) {
 	ls := newLinks()
 	l := negotiate(t, ls, newClient)
 	for _, counter := range []uint32{1<<32 - 2, 1<<32 - 1, 0, 1} {
-		if !ls.pinged(audioOf, pingOf(l, counter), at(home)) {
+		if !ls.pinged(videoOf, pingOf(l, counter), at(home)) {
 			t.Errorf("ping %d does not count", counter)
 		}
 	}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,8 @@ type link struct {
 
 	// played is set by the first PLAY.
 	played atomic.Bool
+	// asked is set by the first request for a control link.
+	asked atomic.Bool
 	// gone is closed when the link is replaced or its client has left.
 	gone     chan struct{}
 	goneOnce sync.Once
@@ -28,9 +31,11 @@ type link struct {
 
 	mu        sync.Mutex // covers what follows
 	announced *rtsp.Announce
-	peer      *enet.Peer
-	sealer    *control.Sealer
-	sendBuf   []byte
+	// knocking are ENet connections that have not proved yet to be the client's.
+	knocking []*enet.Peer
+	peer     *enet.Peer
+	sealer   *control.Sealer
+	sendBuf  []byte
 }
 
 // linkStats counts what the client got and asked for.
@@ -47,7 +52,55 @@ func newLink(s *session.Session, client string, k launchKey, encrypted bool, lau
 }
 
 // close marks the link as over. Its streams end.
-func (l *link) close() { l.goneOnce.Do(func() { close(l.gone) }) }
+func (l *link) close() {
+	l.goneOnce.Do(func() { close(l.gone) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refuse(nil)
+}
+
+// maxKnocking bounds the connections that have proved nothing.
+const maxKnocking = 4
+
+// knock notes a new ENet connection, which takes the place of the oldest one
+// that has proved nothing. It reports false if the link has no use for one.
+func (l *link) knock(p *enet.Peer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer != nil || l.isGone() {
+		return false
+	}
+	if len(l.knocking) >= maxKnocking {
+		l.knocking[0].Reset()
+		l.knocking = slices.Delete(l.knocking, 0, 1)
+	}
+	l.knocking = append(l.knocking, p)
+	return true
+}
+
+// claim makes a connection the client's, because a message over it was sealed
+// with the launch's key. It reports false if the client has one already.
+func (l *link) claim(p *enet.Peer, sealer *control.Sealer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer != nil || l.isGone() {
+		return false
+	}
+	l.peer, l.sealer = p, sealer
+	l.refuse(p)
+	return true
+}
+
+// refuse forgets all connections that have proved nothing, but for one; mu is
+// held.
+func (l *link) refuse(but *enet.Peer) {
+	for _, p := range l.knocking {
+		if p != but {
+			p.Reset()
+		}
+	}
+	l.knocking = nil
+}
 
 func (l *link) isGone() bool {
 	select {

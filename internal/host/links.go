@@ -12,11 +12,18 @@ import (
 type links struct {
 	mu        sync.RWMutex // covers what follows; identity.mu may be taken under it
 	bySession map[string]*link
-	byPing    map[string]*link
+	byID      map[string]*link
+	byPing    map[string]pinger
+}
+
+// pinger is a stream of a link.
+type pinger struct {
+	*link
+	stream *destination
 }
 
 func newLinks() *links {
-	return &links{bySession: map[string]*link{}, byPing: map[string]*link{}}
+	return &links{bySession: map[string]*link{}, byID: map[string]*link{}, byPing: map[string]pinger{}}
 }
 
 // put adds a link. It closes and returns the one that the session had before,
@@ -25,10 +32,10 @@ func (ls *links) put(l *link) (replaced *link) {
 	ls.mu.Lock()
 	replaced = ls.bySession[l.session.ID()]
 	if replaced != nil {
-		delete(ls.byPing, replaced.ping)
+		ls.forget(replaced)
 	}
 	ls.bySession[l.session.ID()] = l
-	ls.byPing[l.ping] = l
+	ls.index(l)
 	ls.mu.Unlock()
 	if replaced != nil {
 		replaced.close()
@@ -44,10 +51,24 @@ func (ls *links) drop(l *link) bool {
 	if present {
 		delete(ls.bySession, l.session.ID())
 	}
-	delete(ls.byPing, l.ping)
+	ls.forget(l)
 	ls.mu.Unlock()
 	l.close()
 	return present
+}
+
+// index and forget need the lock.
+func (ls *links) index(l *link) {
+	ls.byID[l.id] = l
+	for _, stream := range []*destination{&l.video, &l.audio} {
+		ls.byPing[stream.ping] = pinger{l, stream}
+	}
+}
+
+func (ls *links) forget(l *link) {
+	delete(ls.byID, l.id)
+	delete(ls.byPing, l.video.ping)
+	delete(ls.byPing, l.audio.ping)
 }
 
 // find returns the first link for which match is true.
@@ -85,7 +106,7 @@ func (ls *links) only(match func(*link) bool) *link {
 func (ls *links) opened(candidate string) *link {
 	ls.mu.RLock()
 	defer ls.mu.RUnlock()
-	return ls.byPing[candidate]
+	return ls.byID[candidate]
 }
 
 // negotiating returns the link of a plain RTSP request. hidden is set if the
@@ -121,8 +142,8 @@ func (ls *links) pinged(stream func(*link) *destination, p rtp.Ping, from netip.
 	}
 	ls.mu.RLock()
 	defer ls.mu.RUnlock()
-	l := ls.byPing[string(p.Payload[:])]
-	return l != nil && l.pinged(stream(l), p, from)
+	l, ok := ls.byPing[string(p.Payload[:])]
+	return ok && l.stream == stream(l.link) && l.pinged(l.stream, p, from)
 }
 
 func (ls *links) pingedPlainly(stream func(*link) *destination, from netip.AddrPort) bool {

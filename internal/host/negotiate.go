@@ -17,7 +17,7 @@ func (h *Host) candidates() []rtsp.Candidate {
 	var all []rtsp.Candidate
 	for _, l := range h.links.all() {
 		if l.encrypted {
-			all = append(all, rtsp.Candidate{ID: l.ping, Key: l.key})
+			all = append(all, rtsp.Candidate{ID: l.id, Key: l.key})
 		}
 	}
 	return all
@@ -79,14 +79,14 @@ func (h *Host) describe() *rtsp.Response {
 
 func (h *Host) setup(l *link, r *rtsp.Request) *rtsp.Response {
 	res := rtsp.NewResponse(rtsp.StatusOK)
-	res.Header.Add(rtsp.HeaderSession, rtsp.FormatSession(l.ping, 90*time.Second))
+	res.Header.Add(rtsp.HeaderSession, rtsp.FormatSession(l.id, 90*time.Second))
 	switch rtsp.StreamOf(r.Target) {
 	case rtsp.StreamAudio:
 		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Audio)))
-		res.Header.Add(rtsp.HeaderPingPayload, l.ping)
+		res.Header.Add(rtsp.HeaderPingPayload, l.audio.ping)
 	case rtsp.StreamVideo:
 		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Video)))
-		res.Header.Add(rtsp.HeaderPingPayload, l.ping)
+		res.Header.Add(rtsp.HeaderPingPayload, l.video.ping)
 	case rtsp.StreamControl:
 		res.Header.Add(rtsp.HeaderTransport, rtsp.FormatTransport(uint16(h.o.Announced.Control)))
 		res.Header.Add(rtsp.HeaderConnectData, rtsp.FormatConnectData(l.connectData))

@@ -47,7 +47,28 @@ func (h *Host) receiveRequest(now time.Duration, from netip.AddrPort, commands [
 		h.count.refused.Add(1)
 		return
 	}
+	h.endHalfOpen(ask.data)
 	h.accept(now, from, index, ask, handler, channels)
+}
+
+// endHalfOpen makes room for one more connection with data that is not confirmed.
+func (h *Host) endHalfOpen(data uint32) {
+	var oldest *Peer
+	open := 0
+	for i := range h.places {
+		p := h.places[i].peer
+		if p == nil || p.state != accepting || p.data != data {
+			continue
+		}
+		open++
+		if oldest == nil || p.accepted < oldest.accepted {
+			oldest = p
+		}
+	}
+	if open >= h.options.MaxHalfOpen {
+		h.count.halfOpen.Add(1)
+		oldest.end(ReasonReset)
+	}
 }
 
 // answerAgain sends the same answer to the same request at once, if the peer has
@@ -66,7 +87,7 @@ func (h *Host) accept(now time.Duration, from netip.AddrPort, index int, ask han
 	at := &h.places[index]
 	p := h.newPeer(index, handler, from, accepting)
 	p.connectID, p.data, p.remoteID = ask.connectID, ask.data, ask.peerID
-	p.lastAck = now
+	p.lastAck, p.accepted = now, now
 
 	at.outSession = nextSession(ask.incomingSession, at.outSession)
 	at.inSession = nextSession(ask.outgoingSession, at.inSession)

@@ -73,6 +73,10 @@ type HostOptions struct {
 	// ReceiveQueue bounds a peer's messages that wait for an earlier one;
 	// default 2048. Later ones are dropped without acknowledgement.
 	ReceiveQueue int
+	// MaxHalfOpen bounds the connections with the same ConnectRequest.Data whose
+	// client has not confirmed yet: 1 to 64, default 4. A further one replaces the
+	// oldest, so that requests with a forged address do not fill the table.
+	MaxHalfOpen int
 	// MTU is the longest datagram in bytes, 576 to 4096, default 900.
 	MTU int
 	// Accept decides on a request, on the host's goroutine. Nil refuses all.
@@ -91,6 +95,7 @@ func (o HostOptions) withDefaults() HostOptions {
 	set(&o.MaxChannels, 64, 1, 255)
 	set(&o.SendQueue, 1024, 1, 1<<16)
 	set(&o.ReceiveQueue, 2048, 1, 1<<14)
+	set(&o.MaxHalfOpen, 4, 1, 64)
 	set(&o.MTU, 900, minimumMTU, maximumMTU)
 	if o.PeerTimeout <= 0 {
 		o.PeerTimeout = 10 * time.Second

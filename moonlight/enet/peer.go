@@ -80,6 +80,7 @@ type Peer struct {
 	group         uint16 // last unsequenced group given out
 	trip          roundTrip
 	lastAck       time.Duration // since the host's start, like all times here
+	accepted      time.Duration // when a host got the request
 	lingerUntil   time.Duration
 	next          time.Duration // when to serve this peer again
 	goodbye       uint32        // the number to disconnect with

@@ -21,6 +21,8 @@ type Stats struct {
 	// Refused counts requests that Accept turned down, Full those that met
 	// MaxPeers, ConnectReplays those that repeat one already being answered.
 	Refused, Full, ConnectReplays uint64
+	// HalfOpen counts connections that MaxHalfOpen ended.
+	HalfOpen uint64
 	// Retransmits counts reliable commands sent again.
 	Retransmits uint64
 	// Duplicates counts messages that had arrived before.
@@ -42,7 +44,7 @@ type counters struct {
 	peers                                        atomic.Int64
 	datagramsIn, datagramsOut, bytesIn, bytesOut atomic.Uint64
 	malformed, unknownPeer, rejected, fragments  atomic.Uint64
-	refused, full, connectReplays                atomic.Uint64
+	refused, full, connectReplays, halfOpen      atomic.Uint64
 	retransmits, duplicates, dropped             atomic.Uint64
 	roams, timeouts, strangers, writeErrors      atomic.Uint64
 }
@@ -61,6 +63,7 @@ func (c *counters) snapshot() Stats {
 		Refused:        c.refused.Load(),
 		Full:           c.full.Load(),
 		ConnectReplays: c.connectReplays.Load(),
+		HalfOpen:       c.halfOpen.Load(),
 		Retransmits:    c.retransmits.Load(),
 		Duplicates:     c.duplicates.Load(),
 		Dropped:        c.dropped.Load(),

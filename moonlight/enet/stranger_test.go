@@ -1,6 +1,7 @@
 package enet
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -131,4 +132,29 @@ func FuzzStranger(f *testing.F) {
 		}
 		wantSent(t, h.exchange(t, 4*time.Millisecond, "8000 4321  86 02 0001 0003 616263"), "0000 01 02 0001 0001 4321")
 	})
+}
+
+// TestHalfOpenConnections: requests that nobody confirms do not fill the table,
+// and do not end a connection with other data.
+func TestHalfOpenConnections(t *testing.T) {
+	calls := make(recorder, 64)
+	h := newWireHost(HostOptions{MaxPeers: 8, MaxHalfOpen: 2, Accept: acceptAll(calls)})
+	other := strings.Replace(goldenConnect, "0000cafe", "0000beef", 1)
+	h.exchange(t, 0, other)
+	for i := range 20 {
+		at := time.Duration(i+1) * time.Millisecond
+		h.exchange(t, at, strings.Replace(goldenConnect, "a1b2c3d4", fmt.Sprintf("%08x", i+1), 1))
+	}
+	if s := h.Stats(); s.Peers != 3 || s.HalfOpen != 18 || s.Full != 0 {
+		t.Errorf("stats %+v", s)
+	}
+	for range 18 {
+		if e := calls.next(t); e.kind != "disconnected" || e.reason != ReasonReset || e.peer.Data() != 0xCAFE {
+			t.Fatalf("handler heard %+v", e)
+		}
+	}
+	h.exchange(t, 30*time.Millisecond, goldenAck)
+	if e := calls.next(t); e.kind != "connected" || e.peer.Data() != 0xBEEF {
+		t.Errorf("handler heard %+v", e)
+	}
 }

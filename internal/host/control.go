@@ -130,7 +130,7 @@ func (c *controlLink) claim(p *enet.Peer) bool {
 	c.claimed = true
 	l.controlAt(p.Addr())
 	l.session.Trace().Done(evidence.StageControl)
-	go c.host.stream(l)
+	c.host.streams.Go(func() { c.host.stream(l) })
 	return true
 }
 
@@ -181,7 +181,7 @@ func (c *controlLink) Disconnected(p *enet.Peer, reason enet.Reason) {
 		l.session.Trace().Note(evidence.StageControl, "disconnected", reason.String())
 	}
 	// Pausing waits for the encoder's end, which this goroutine must not.
-	go l.session.Pause()
+	c.host.streams.Go(l.session.Pause)
 }
 
 // sendControl seals a message and queues it for the client.

@@ -55,7 +55,7 @@ type Host struct {
 	http, https, rtsp     net.Listener
 	video, control, audio *net.UDPConn
 	sender                *datagrams
-	streams               sync.WaitGroup
+	streams               sync.WaitGroup // goroutines of single links
 	settled               chan struct{}
 	settle                func() // closes settled
 }

@@ -179,7 +179,7 @@ func (h *Host) play(l *link) *rtsp.Response {
 	}
 	l.session.Trace().Done(evidence.StageRTSP)
 	if l.played.CompareAndSwap(false, true) {
-		go h.listen(l)
+		h.streams.Go(func() { h.listen(l) })
 	}
 	return rtsp.NewResponse(rtsp.StatusOK)
 }

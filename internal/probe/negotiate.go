@@ -18,7 +18,7 @@ import (
 // negotiated is what the RTSP handshake settled.
 type negotiated struct {
 	video, audio, control uint16
-	ping                  [16]byte
+	videoPing, audioPing  [16]byte
 	connectData           uint32
 	encryption            rtsp.Encryption
 	packetSize            int
@@ -103,13 +103,14 @@ func (h *handshake) setup(ctx context.Context) error {
 		switch s {
 		case rtsp.StreamAudio:
 			h.result.audio = port
-		case rtsp.StreamVideo:
-			h.result.video = port
-			payload, err := rtsp.ParsePingPayload(res.Header.Get(rtsp.HeaderPingPayload))
-			if err != nil {
+			if h.result.audioPing, err = rtsp.ParsePingPayload(res.Header.Get(rtsp.HeaderPingPayload)); err != nil {
 				return err
 			}
-			h.result.ping = payload
+		case rtsp.StreamVideo:
+			h.result.video = port
+			if h.result.videoPing, err = rtsp.ParsePingPayload(res.Header.Get(rtsp.HeaderPingPayload)); err != nil {
+				return err
+			}
 		case rtsp.StreamControl:
 			h.result.control = port
 			if h.result.connectData, err = rtsp.ParseConnectData(res.Header.Get(rtsp.HeaderConnectData)); err != nil {

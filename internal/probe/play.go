@@ -194,13 +194,13 @@ func (s *stream) seenAny() bool {
 func (s *stream) pings(ctx context.Context) {
 	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
-	ping := rtp.Ping{Payload: s.n.ping}
+	video, audio := rtp.Ping{Payload: s.n.videoPing}, rtp.Ping{Payload: s.n.audioPing}
 	var buf []byte
 	for {
-		ping.Counter++
-		buf = ping.Append(buf[:0])
-		_, _ = s.video.WriteToUDPAddrPort(buf, addrPort(s.addr, s.n.video))
-		_, _ = s.audio.WriteToUDPAddrPort(buf, addrPort(s.addr, s.n.audio))
+		video.Counter++
+		audio.Counter++
+		_, _ = s.video.WriteToUDPAddrPort(video.Append(buf[:0]), addrPort(s.addr, s.n.video))
+		_, _ = s.audio.WriteToUDPAddrPort(audio.Append(buf[:0]), addrPort(s.addr, s.n.audio))
 		select {
 		case <-ctx.Done():
 			return

@@ -48,7 +48,7 @@ func TestSoundInEveryChannel(t *testing.T) {
 // TestSoundInTheClear: as TestSoundInEveryChannel, for a client that does not
 // encrypt, and one that returns with another layout.
 func TestSoundInTheClear(t *testing.T) {
-	s, me := pairedServer(t, "")
+	s, me := pairedServer(t, "version = 1\n[video]\nencryption = \"off\"\n")
 	r := s.probe(me, "--seconds", "2", "--keys", "0", "--mode", "640x360x30")
 	checkChannels(t, r.Audio, 2)
 	if r.Audio.Encrypted || r.Audio.Refused != 0 {

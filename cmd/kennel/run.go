@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/connlimit"
 	"github.com/kennel-stream/kennel/internal/engine"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/host"
@@ -100,11 +102,15 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	if r.house, err = openHouse(ctx, c, dir, private, r.store, r.recorder, r.wolf.events(r.recorder.Record), log); err != nil {
 		return nil, err
 	}
+	files, err := planFiles(c, log)
+	if err != nil {
+		return nil, err
+	}
 	bound := c.Ports.Plan()
 	r.announced = c.Announce.Plan(bound)
 	o := host.Options{
 		Config: c, Bound: bound, Announced: r.announced, UUID: who.UUID, Identity: identity,
-		Store: r.store, House: r.house, Catalogue: catalogue, Log: log,
+		Store: r.store, House: r.house, Catalogue: catalogue, Log: log, Connections: files.Network,
 	}
 	if r.wolf != nil {
 		o.Waits = r.wolf.feed.Waits
@@ -113,16 +119,21 @@ func openHost(ctx context.Context, c config.Config, dir string, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if r.socket, err = web.Listen(filepath.Join(dir, web.SocketName)); err != nil {
+	socket, err := web.Listen(filepath.Join(dir, web.SocketName))
+	if err != nil {
 		return nil, &evidence.Error{Kind: evidence.Unavailable, Err: err}
 	}
-	local := &web.Local{
+	local := connlimit.For(files.API)
+	local.PerAddress, local.Reserved = local.Total, 0 // all come from the machine itself
+	r.socket = connlimit.New(local, nil).Listen(socket, "api")
+	backend := &web.Local{
 		Version: version, UUID: who.UUID, Hostname: c.Hostname, Started: time.Now(), Ports: bound,
 		Host: r.host, House: r.house, Store: r.store, Catalogue: catalogue, OutputDir: outputDir(dir),
 	}
-	r.api, r.alive = web.NewServer(local), local.Alive
+	r.api, r.alive = web.NewServer(backend), backend.Alive
+	connlimit.Serve(r.api)
 	if r.wolf != nil {
-		if err := r.wolf.open(r, local); err != nil {
+		if err := r.wolf.open(r, backend); err != nil {
 			return nil, err
 		}
 	}
@@ -199,10 +210,27 @@ func encodersOf(c config.Config) (elements []string) {
 	return elements
 }
 
+// planFiles divides the open files that this process may have, and warns where
+// they are too few for the sessions that the configuration allows.
+func planFiles(c config.Config, log *slog.Logger) (connlimit.Plan, error) {
+	p, err := connlimit.OfThisProcess()
+	if err != nil {
+		return p, &evidence.Error{Kind: evidence.Unavailable, Err: err}
+	}
+	if few := max(c.Limits.Sessions, 1); p.Sessions < few {
+		log.Warn("too few files may be open: raise the limit, as by LimitNOFILE in the systemd unit, or by ulimit -n",
+			"files", p.Files, "sessions", p.Sessions, "configured", c.Limits.Sessions)
+	}
+	return p, nil
+}
+
 // limitsOf are what can be changed while the host runs.
 func limitsOf(c config.Config) session.Limits {
 	l := c.Limits
+	// A limit that cannot be read is no limit here: openHost has failed by it.
+	files, _ := connlimit.OfThisProcess()
 	return session.Limits{
+		FilesFor: cmp.Or(files.Sessions, -1),
 		Sessions: l.Sessions, Cores: l.Cores, MemoryReserve: int64(l.MemoryReserveMiB) << 20, GPUMemoryReserve: int64(l.GPUMemoryReserveMiB) << 20,
 		GPUFiles: l.GPUFiles, NVENCSessions: l.NVENCSessions,
 		Launch: l.LaunchTimeout.Std(), Connect: l.ConnectTimeout.Std(), Stop: l.StopTimeout.Std(), Lease: l.Lease.Std(), Idle: l.Idle.Std(),

@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) Report {
 	defer spawner.Close()
 	r := Report{Items: []Item{}}
 	for _, check := range []func(context.Context, *process.Spawner, *Options) []Item{
-		checkMedia, checkSound, checkPorts, checkDiscovery, checkDirectories, checkIsolation, checkCgroups, checkMachine, checkPads, checkApps,
+		checkMedia, checkSound, checkPorts, checkDiscovery, checkDirectories, checkIsolation, checkCgroups, checkFiles, checkMachine, checkPads, checkApps,
 	} {
 		r.Items = append(r.Items, check(ctx, spawner, &o)...)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kennel-stream/kennel/internal/config"
 	"github.com/kennel-stream/kennel/internal/confine"
+	"github.com/kennel-stream/kennel/internal/connlimit"
 	"github.com/kennel-stream/kennel/internal/process"
 )
 
@@ -45,6 +46,21 @@ func checkIsolation(ctx context.Context, spawner *process.Spawner, o *Options) [
 		return items
 	}
 	return []Item{ok("isolation", "own /tmp, shared memory, processes and abstract sockets%s", map[bool]string{true: ", own user", false: ""}[a.Users])}
+}
+
+// checkFiles looks how many files a host may have open.
+func checkFiles(_ context.Context, _ *process.Spawner, o *Options) []Item {
+	const name, cure = "open files", "raise the limit: ulimit -n 4096, or LimitNOFILE=4096 in the systemd unit"
+	p, err := connlimit.OfThisProcess()
+	switch few := max(o.Config.Limits.Sessions, 4); {
+	case err != nil:
+		return []Item{lacks(name, Warning, "", "%v", err)}
+	case p.Sessions == 0:
+		return []Item{lacks(name, Missing, cure, "%v", p)}
+	case p.Sessions < few:
+		return []Item{lacks(name, Warning, cure, "%v", p)}
+	}
+	return []Item{ok(name, "%v", p)}
 }
 
 // checkCgroups makes a control group, in passing.

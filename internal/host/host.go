@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/config"
+	"github.com/kennel-stream/kennel/internal/connlimit"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/internal/store"
@@ -38,18 +40,22 @@ type Options struct {
 	// Waits is told of every pairing request that begins to wait for its PIN; it
 	// must not block. It may be nil.
 	Waits func(Pairing)
-	Log   *slog.Logger
+	// Connections bounds the connections to the HTTP, HTTPS and RTSP ports
+	// together; 256 where 0.
+	Connections int
+	Log         *slog.Logger
 }
 
 // Host serves Moonlight clients.
 type Host struct {
-	o      Options
-	now    atomic.Pointer[config.Config]
-	log    *slog.Logger
-	pins   *pins
-	links  *links
-	floods *floods
-	api    *gamestream.Host
+	o       Options
+	now     atomic.Pointer[config.Config]
+	log     *slog.Logger
+	pins    *pins
+	links   *links
+	floods  *floods
+	limiter *connlimit.Limiter // of the TCP ports
+	api     *gamestream.Host
 
 	enet                  *enet.Host // serves the control links while Run runs
 	http, https, rtsp     net.Listener
@@ -64,6 +70,9 @@ type Host struct {
 // choose another.
 func New(o Options) (*Host, error) {
 	h := &Host{o: o, log: o.Log, pins: newPINs(), links: newLinks(), floods: newFloods(o.Log), settled: make(chan struct{})}
+	h.limiter = connlimit.New(connlimit.For(cmp.Or(o.Connections, 256)), func(port string, remote netip.AddrPort, why string) {
+		h.floods.addFrom(port+" connection closed: "+why, remote)
+	})
 	h.settle = sync.OnceFunc(func() { close(h.settled) })
 	h.SetConfig(o.Config)
 	var err error
@@ -150,9 +159,10 @@ func (h *Host) Run(ctx context.Context) error {
 	secure := gamestream.NewServer(h.api.HTTPS(), h.api.TLSConfig())
 	for _, s := range []*http.Server{plain, secure} {
 		s.ErrorLog = slog.NewLogLogger(h.log.Handler(), slog.LevelDebug)
+		connlimit.Serve(s)
 	}
 	negotiation := &rtsp.Server{
-		Keys: h.candidates, Handler: h.negotiate,
+		Keys: h.candidates, Handler: h.negotiate, Received: connlimit.Received,
 		Report: func(remote netip.AddrPort, err error) { h.floods.addFrom("rtsp: "+rtspRefusal(err), remote) },
 	}
 	var running sync.WaitGroup
@@ -163,9 +173,9 @@ func (h *Host) Run(ctx context.Context) error {
 			}
 		})
 	}
-	serve("serve http", func() error { return plain.Serve(h.http) })
-	serve("serve https", func() error { return secure.ServeTLS(h.https, "", "") })
-	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.rtsp) })
+	serve("serve http", func() error { return plain.Serve(h.limiter.Listen(h.http, "http")) })
+	serve("serve https", func() error { return secure.ServeTLS(h.limiter.Listen(h.https, "https"), "", "") })
+	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.limiter.Listen(h.rtsp, "rtsp")) })
 	serve("serve control", func() error { return h.enet.Run(ctx) })
 	serve("receive video pings", func() error { return h.receivePings(h.video, videoOf) })
 	serve("receive audio pings", func() error { return h.receivePings(h.audio, audioOf) })

@@ -175,6 +175,7 @@ func (h *Host) link(caller *gamestream.Caller, s *session.Session, r gamestream.
 	if err != nil {
 		return gamestream.LaunchReply{}, err
 	}
+	h.limiter.Expect(caller.RemoteAddr.Addr())
 	h.replace(l)
 	if err := h.stillPaired(caller, s); err != nil {
 		return gamestream.LaunchReply{}, err

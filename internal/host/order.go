@@ -69,6 +69,9 @@ func (h *Host) Order(ctx context.Context, o Order) (*session.Session, error) {
 		l.address = o.Address
 	}
 	l.byAPI = true
+	if o.ClientAddress.IsValid() {
+		h.limiter.Expect(o.ClientAddress)
+	}
 	h.replace(l)
 	return s, nil
 }

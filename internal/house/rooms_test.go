@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
+		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/connlimit", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolfconfig", "internal/wolflog", "moonlight",
@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 
 	// What measures the whole.
 	"internal/checkup": {
-		"internal/config", "internal/confine", "internal/discovery", "internal/evidence", "internal/media", "internal/pad", "internal/process", "internal/sound",
+		"internal/config", "internal/confine", "internal/connlimit", "internal/discovery", "internal/evidence", "internal/media", "internal/pad", "internal/process", "internal/sound",
 	},
 	"internal/vitals": {"internal/diagnosis", "internal/engine", "internal/evidence", "internal/process"},
 	"internal/bench":  {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"internal/wolfconfig": {"internal/config", "internal/store"},
 	"internal/wolfapi":    {"internal/config", "internal/engine", "internal/evidence", "internal/host", "internal/session", "internal/store", "internal/web"},
 	"internal/host": {
-		"internal/app", "internal/boxart", "internal/config", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/pad",
+		"internal/app", "internal/boxart", "internal/config", "internal/connlimit", "internal/discovery", "internal/evidence", "internal/ipc", "internal/media", "internal/meter", "internal/pad",
 		"internal/session", "internal/store", "moonlight",
 	},
 	"internal/guard": {
@@ -88,6 +88,7 @@ var rooms = map[string][]string{
 	"internal/display/pixel":       {"internal/display/region"},
 	"internal/display/region":      {},
 	"internal/discovery":           {},
+	"internal/connlimit":           {},
 	"internal/systemd":             {},
 	"internal/logscan":             {},
 	"internal/terminal":            {},

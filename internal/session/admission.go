@@ -17,6 +17,9 @@ import (
 type Limits struct {
 	// Sessions is how many may run at once; 0 for no limit.
 	Sessions int
+	// FilesFor is how many sessions the open files are enough for that this process
+	// may have; 0 for no limit, below 0 for none at all.
+	FilesFor int
 	// Cores is how many processor cores encoders may take together, by what
 	// encoding was measured to cost; 0 for all of the machine, below 0 for no
 	// limit. One session is always let in.
@@ -57,7 +60,7 @@ const (
 
 // Share is how much of a budget is in use.
 type Share struct {
-	// Resource is "sessions", "cores", "memory", "gpu_memory", "gpu_files".
+	// Resource is "sessions", "files", "cores", "memory", "gpu_memory", "gpu_files".
 	Resource string `json:"resource"`
 	// Used and Limit are in the resource's unit: sessions, cores, bytes, files.
 	// What is free is Limit-Used.
@@ -179,6 +182,13 @@ func (h *House) shares(more need) []Share {
 		}
 		all = append(all, Share{"sessions", float64(n), float64(l.Sessions)})
 	}
+	if l.FilesFor != 0 {
+		n := len(h.sessions)
+		if more != (need{}) {
+			n++
+		}
+		all = append(all, Share{"files", float64(n), float64(max(l.FilesFor, 0))})
+	}
 	if cores := l.cores(); cores > 0 {
 		all = append(all, Share{"cores", sum.cores, cores})
 	}
@@ -250,7 +260,7 @@ func (h *House) warn(shares []Share) {
 	defer h.budget.mu.Unlock()
 	for _, share := range shares {
 		near := share.Used >= nearlyFull*share.Limit
-		if share.Resource == "sessions" {
+		if share.Resource == "sessions" || share.Resource == "files" {
 			near = share.Used >= share.Limit
 		}
 		if near && !h.budget.warned[share.Resource] {
@@ -284,6 +294,8 @@ func (h *House) full(share Share) error {
 		why = fmt.Sprintf("its processors have enough to do with %s", sessions(n))
 	case "memory":
 		why = fmt.Sprintf("its memory is taken, with %s running", sessions(n))
+	case "files":
+		why = fmt.Sprintf("it may not open files for more than %s", sessions(int(share.Limit)))
 	case "gpu_memory":
 		why = fmt.Sprintf("the memory of its GPU is taken, with %s running", sessions(n))
 	case "gpu_files":

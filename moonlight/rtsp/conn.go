@@ -34,6 +34,9 @@ func (s *Server) exchange(ctx context.Context, conn net.Conn) error {
 		return err
 	}
 	message, sender, err := s.receive(conn)
+	if err == nil && s.Received != nil {
+		s.Received(conn)
+	}
 	if err != nil && (sender == nil || !errors.Is(err, ErrMalformed)) {
 		return err
 	}

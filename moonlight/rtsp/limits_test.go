@@ -21,32 +21,17 @@ func TestServeBoundsTime(t *testing.T) {
 	}
 }
 
-func TestServeBoundsConnections(t *testing.T) {
-	for name, s := range map[string]*Server{"all": {MaxConns: 2}, "per address": {MaxConnsPerIP: 2}} {
-		t.Run(name, func(t *testing.T) {
-			report := make(reports, 10)
-			s.Report = report.add
-			entered, leave := make(chan struct{}), make(chan struct{})
-			s.Handler = func(ctx context.Context, r *Request) *Response {
-				entered <- struct{}{}
-				<-leave
-				return echo(ctx, r)
-			}
-			addr := serve(t, s)
-			const request = "OPTIONS x RTSP/1.0\r\nCSeq: 1\r\n\r\n"
-			one, two := say(t, addr, request), say(t, addr, request)
-			<-entered
-			<-entered
-			if got := hear(t, say(t, addr, "")); got != "" {
-				t.Errorf("the third one got %q", got)
-			}
-			report.want(t, errTooManyConns)
-			close(leave)
-			if hear(t, one) == "" || hear(t, two) == "" {
-				t.Error("those within the limit got no answer")
-			}
-		})
+// TestServeTellsOfWholeRequests: a listener that bounds connections needs to know
+// who has sent nothing yet.
+func TestServeTellsOfWholeRequests(t *testing.T) {
+	received := make(chan net.Addr, 2)
+	addr := serve(t, &Server{Handler: echo, Received: func(c net.Conn) { received <- c.RemoteAddr() }})
+	half := say(t, addr, "OPTIONS x RTSP/1.0\r\nCSeq: 1\r\n")
+	whole := say(t, addr, "OPTIONS x RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+	if hear(t, whole) == "" || len(received) != 1 || (<-received).String() != whole.LocalAddr().String() {
+		t.Error("the whole request was not told, or another was")
 	}
+	_ = half.Close()
 }
 
 func TestServeEndsItsHandlers(t *testing.T) {

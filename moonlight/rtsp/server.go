@@ -13,8 +13,6 @@ import (
 // Limits of a Server that are 0 take these values.
 const (
 	DefaultMaxMessage     = 64 << 10
-	DefaultMaxConns       = 128
-	DefaultMaxConnsPerIP  = 16
 	DefaultReadTimeout    = 10 * time.Second
 	DefaultHandlerTimeout = 10 * time.Second
 )
@@ -35,11 +33,13 @@ type Server struct {
 	// probe the port, are not reported.
 	Report func(remote netip.AddrPort, err error)
 
+	// Received, if not nil, is told of each connection whose whole request has
+	// come. The Server does not bound the connections at a time: that is for the
+	// listener, which may also displace those that have sent nothing yet.
+	Received func(net.Conn)
+
 	// MaxMessage bounds a request in bytes.
 	MaxMessage int
-	// MaxConns and MaxConnsPerIP bound the open connections; those beyond are
-	// closed unread.
-	MaxConns, MaxConnsPerIP int
 	// ReadTimeout bounds the time until the whole request is there, and once
 	// more the time until the answer is taken.
 	ReadTimeout time.Duration
@@ -52,8 +52,6 @@ type Server struct {
 // NoAnswer is what a Handler returns for a request that is a stranger's: the
 // connection is closed without a word, so that it learns nothing.
 var NoAnswer = &Response{}
-
-var errTooManyConns = errors.New("too many rtsp connections")
 
 // Serve takes connections from l until ctx ends or l fails for good. It closes l
 // and all connections, waits for all Handlers, and returns nil if ctx ended.
@@ -71,7 +69,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = l.Close()
 		conns.Wait()
 	}()
-	open := connCounter{perIP: make(map[netip.Addr]int)}
 	for {
 		conn, err := s.accept(ctx, l)
 		if err != nil {
@@ -80,16 +77,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return fmt.Errorf("rtsp server on %s: accept: %w", l.Addr(), err)
 		}
-		remote := addrPort(conn.RemoteAddr())
-		if !open.enter(remote.Addr(), orDefault(s.MaxConns, DefaultMaxConns), orDefault(s.MaxConnsPerIP, DefaultMaxConnsPerIP)) {
-			_ = conn.Close()
-			s.report(remote, errTooManyConns)
-			continue
-		}
-		conns.Go(func() {
-			defer open.leave(remote.Addr())
-			s.serveConn(ctx, conn)
-		})
+		conns.Go(func() { s.serveConn(ctx, conn) })
 	}
 }
 
@@ -114,33 +102,6 @@ func (s *Server) accept(ctx context.Context, l net.Listener) (net.Conn, error) {
 func (s *Server) report(remote netip.AddrPort, err error) {
 	if s.Report != nil && err != nil {
 		s.Report(remote, err)
-	}
-}
-
-// connCounter counts open connections.
-type connCounter struct {
-	mu    sync.Mutex // covers both
-	total int
-	perIP map[netip.Addr]int
-}
-
-func (c *connCounter) enter(ip netip.Addr, maxTotal, maxPerIP int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.total >= maxTotal || c.perIP[ip] >= maxPerIP {
-		return false
-	}
-	c.total++
-	c.perIP[ip]++
-	return true
-}
-
-func (c *connCounter) leave(ip netip.Addr) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.total--
-	if c.perIP[ip]--; c.perIP[ip] <= 0 {
-		delete(c.perIP, ip)
 	}
 }
 

@@ -11,19 +11,36 @@ import (
 )
 
 func newPair() *cobra.Command {
-	var dir, request string
+	var dir, request, deny string
 	var list bool
 	cmd := &cobra.Command{
 		Use: "pair [PIN]", Short: "Enter the PIN that a Moonlight client shows",
 		Long: `Enter the PIN that a Moonlight client shows while it pairs.
 
+The command waits until the client has paired, or has not: the exit status is 0
+only where it is paired, 3 where the PIN was wrong, and 7 where it went away.
+
 With more than one client waiting, --list shows them with their address and
 the fingerprint of their certificate, and --request says which one is meant.
-A PIN given to the wrong request would let a stranger in.`,
+A PIN given to the wrong request would let a stranger in. --deny refuses one.`,
+		Example: `  kennel pair 1234
+  kennel pair --list
+  kennel pair 1234 --request 0a1b2c3d
+  kennel pair --deny 0a1b2c3d`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			api, err := remote(dir)
 			if err != nil {
+				return err
+			}
+			if deny != "" {
+				if len(args) > 0 || request != "" {
+					return evidence.Errorf(evidence.Invalid, "--deny takes no PIN and no --request: give one of them")
+				}
+				if err := api.DenyPairing(cmd.Context(), deny); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "denied request %s\n", deny)
 				return err
 			}
 			if list || len(args) == 0 {
@@ -33,12 +50,13 @@ A PIN given to the wrong request would let a stranger in.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "gave the PIN to %s (%s): the client says whether it fits\n", p.Address, shortFingerprint(p.Fingerprint))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "paired with the client at %s (%s)\n", p.Address, shortFingerprint(p.Fingerprint))
 			return err
 		},
 	}
 	dataFlag(cmd, &dir)
-	cmd.Flags().StringVar(&request, "request", "", "`id` of the request that is meant")
+	cmd.Flags().StringVar(&request, "request", "", "`id` of the request that is meant, or its first digits")
+	cmd.Flags().StringVar(&deny, "deny", "", "refuse the request with this `id`, or its first digits")
 	cmd.Flags().BoolVar(&list, "list", false, "list the clients that wait for their PIN")
 	return cmd
 }

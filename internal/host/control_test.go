@@ -1,6 +1,8 @@
 package host
 
 import (
+	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
@@ -32,5 +34,37 @@ func TestEveryEndReachesTheClient(t *testing.T) {
 			t.Errorf("%s and %s are both %#x", end, other, uint32(h))
 		}
 		seen[h] = end
+	}
+}
+
+// TestHardwareAddress: every address of this machine leads to its interface.
+func TestHardwareAddress(t *testing.T) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range addresses {
+			p := netip.MustParsePrefix(a.String())
+			if p.Addr().IsLinkLocalUnicast() {
+				continue // several interfaces may have the same
+			}
+			seen++
+			mapped := netip.AddrFrom16(p.Addr().As16())
+			if got := hardwareAddress(mapped); got != i.HardwareAddr.String() {
+				t.Errorf("%s is on %s with %q, not with %q", p, i.Name, i.HardwareAddr, got)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Skip("this machine has no address")
+	}
+	if got := hardwareAddress(netip.MustParseAddr("192.0.2.1")); got != "" {
+		t.Errorf("an address of another machine is on %q", got)
 	}
 }

@@ -231,12 +231,6 @@ func rtspRefusal(err error) string {
 // Pairings lists the clients that wait for their PIN.
 func (h *Host) Pairings() []Pairing { return h.pins.pending() }
 
-// AcceptPairing gives a waiting client its PIN. request may be empty while only
-// one waits.
-func (h *Host) AcceptPairing(pin, request string) (Pairing, error) {
-	return h.pins.accept(pin, request)
-}
-
 // Network counts what was sent to a session's client.
 type Network struct {
 	Frames, Packets, Bytes, KeyFrames, KeyFrameRequests uint64

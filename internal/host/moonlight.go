@@ -43,12 +43,37 @@ func (f face) ServerInfo(_ context.Context, caller *gamestream.Caller) gamestrea
 		Hostname: f.config().Hostname, UniqueID: f.o.UUID, Codecs: gamestream.CodecH264, DisplayModes: commonModes,
 		HTTPSPort: uint16(f.o.Announced.HTTPS), ExternalPort: uint16(f.o.Announced.HTTP),
 	}
+	l := f.config().Limits
+	info.MaxLumaPixelsH264 = uint64(l.Width) * uint64(l.Height) * uint64(l.FPS)
 	if caller != nil {
+		info.MAC = hardwareAddress(caller.LocalAddr.Addr())
 		if s, ok := f.o.House.ByClient(string(caller.ID)); ok && s.State() != session.Ending {
 			info.CurrentGame = s.Request().App.ID
 		}
 	}
 	return info
+}
+
+// hardwareAddress is that of the interface with an address of this machine, by
+// which clients wake the host (Wake on LAN). It is empty if there is none, as for
+// the loopback interface.
+func hardwareAddress(local netip.Addr) string {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return ""
+	}
+	for _, i := range interfaces {
+		addresses, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addresses {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == local.Unmap().WithZone("") {
+				return i.HardwareAddr.String()
+			}
+		}
+	}
+	return ""
 }
 
 func (f face) Apps(context.Context, *gamestream.Caller) ([]gamestream.App, error) {
@@ -252,6 +277,7 @@ func sentence(text string) string {
 	if text == "" {
 		return text
 	}
+	text = strings.ReplaceAll(text, "\n", "; ") // joined errors
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]
 	if !strings.HasSuffix(text, ".") {

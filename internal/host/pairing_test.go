@@ -1,19 +1,23 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/kennel-stream/kennel/internal/evidence"
+	"github.com/kennel-stream/kennel/moonlight/gamestream"
 )
 
 func TestPINsReachTheirRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPINs()
-		if _, err := p.accept("1234", ""); evidence.KindOf(err) != evidence.NotFound {
+		if _, _, err := p.accept("1234", ""); evidence.KindOf(err) != evidence.NotFound {
 			t.Errorf("nobody waits: %v", err)
 		}
 		type got struct {
@@ -22,8 +26,8 @@ func TestPINsReachTheirRequest(t *testing.T) {
 		}
 		answers := make(chan got, 3)
 		wait := func(ctx context.Context, id string) {
-			pin, err := p.wait(ctx, Pairing{ID: id, Since: time.Now()})
-			answers <- got{id, pin, err}
+			a, err := p.wait(ctx, Pairing{ID: id, Since: time.Now()})
+			answers <- got{id, a.pin, err}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go wait(ctx, "a")
@@ -37,18 +41,18 @@ func TestPINsReachTheirRequest(t *testing.T) {
 		if all := p.pending(); len(all) != 2 || all[0].ID != "a" {
 			t.Errorf("pending = %+v", all)
 		}
-		if _, err := p.accept("1234", ""); evidence.KindOf(err) != evidence.Conflict {
+		if _, _, err := p.accept("1234", ""); evidence.KindOf(err) != evidence.Conflict {
 			t.Errorf("two wait: %v", err)
 		}
-		if _, err := p.accept("1234", "c"); evidence.KindOf(err) != evidence.NotFound {
+		if _, _, err := p.accept("1234", "c"); evidence.KindOf(err) != evidence.NotFound {
 			t.Errorf("unknown request: %v", err)
 		}
 		for _, pin := range []string{"", "123", "12345", "12a4", "１２３４"} {
-			if _, err := p.accept(pin, "b"); evidence.KindOf(err) != evidence.Invalid {
+			if _, _, err := p.accept(pin, "b"); evidence.KindOf(err) != evidence.Invalid {
 				t.Errorf("PIN %q: %v", pin, err)
 			}
 		}
-		if r, err := p.accept("0042", "b"); err != nil || r.ID != "b" {
+		if r, _, err := p.accept("0042", "b"); err != nil || r.ID != "b" {
 			t.Errorf("accept = %+v, %v", r, err)
 		}
 		if g := <-answers; g.id != "b" || g.pin != "0042" || g.err != nil {
@@ -60,6 +64,127 @@ func TestPINsReachTheirRequest(t *testing.T) {
 		}
 		if all := p.pending(); len(all) != 0 {
 			t.Errorf("left = %+v", all)
+		}
+	})
+}
+
+// pairingHost is a host with one client that waits, whose answer comes out of the
+// channel.
+func pairingHost(t *testing.T) (*Host, chan error, func(gamestream.PairStep)) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	h := &Host{log: log, pins: newPINs(), floods: newFloods(log)}
+	approvals, refused := make(chan gamestream.PairApproval, 1), make(chan error, 1)
+	go func() {
+		a, err := pinSource{h}.WaitPIN(t.Context(), gamestream.PairRequest{ID: "0123456789abcdef", Addr: at(home), At: time.Now()})
+		if err == nil {
+			approvals <- a
+		}
+		refused <- err
+	}()
+	synctest.Wait()
+	return h, refused, func(step gamestream.PairStep) {
+		a := <-approvals
+		approvals <- a
+		a.Report(step)
+	}
+}
+
+// TestWhatBecameOfAPIN: kennel pair says whether the client has paired.
+func TestWhatBecameOfAPIN(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		steps []gamestream.PairStep
+		kind  evidence.ErrorKind
+		ok    bool
+		takes time.Duration
+	}{
+		{"paired", []gamestream.PairStep{gamestream.PairAnswered, gamestream.PairDone}, 0, true, 0},
+		{"the host sees a wrong PIN", []gamestream.PairStep{gamestream.PairAnswered, gamestream.PairWrongPIN}, evidence.Unauthorized, false, 0},
+		{"the client sees a wrong PIN", []gamestream.PairStep{gamestream.PairAnswered}, evidence.Unauthorized, false, answeredTimeout},
+		{"the client is gone", nil, evidence.Unavailable, false, outcomeTimeout},
+		{"the client broke off", []gamestream.PairStep{gamestream.PairAbandoned}, evidence.Unavailable, false, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, refused, report := pairingHost(t)
+				go func() {
+					for _, step := range test.steps {
+						report(step)
+					}
+				}()
+				start := time.Now()
+				p, err := h.AcceptPairing(t.Context(), "1234", "")
+				if (err == nil) != test.ok || err != nil && evidence.KindOf(err) != test.kind || p.Fingerprint != "0123456789abcdef" {
+					t.Errorf("%+v, %v", p, err)
+				}
+				if d := time.Since(start); d != test.takes {
+					t.Errorf("it took %v, want %v", d, test.takes)
+				}
+				if err := <-refused; err != nil {
+					t.Errorf("the PIN did not reach the client: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestDeny(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, refused, _ := pairingHost(t)
+		id := h.Pairings()[0].ID
+		if id == "01234567" || len(id) != requestIDLength {
+			t.Errorf("the request is called %q, as anybody could know", id)
+		}
+		for _, wrong := range []string{"", "x", id + "0"} {
+			if _, err := h.DenyPairing(wrong); err == nil {
+				t.Errorf("%q was denied", wrong)
+			}
+		}
+		if p, err := h.DenyPairing(id[:3]); err != nil || p.ID != id {
+			t.Errorf("denied %+v, %v", p, err)
+		}
+		if err := <-refused; !errors.Is(err, errDenied) {
+			t.Errorf("the client got %v", err)
+		}
+		if len(h.Pairings()) != 0 {
+			t.Error("the request still waits")
+		}
+	})
+}
+
+// TestPrefixesOfRequests: what fits two requests is for neither.
+func TestPrefixesOfRequests(t *testing.T) {
+	p := newPINs()
+	for _, id := range []string{"aa11", "aa22"} {
+		p.waiting[id] = waitingPIN{Pairing{ID: id}, make(chan pinAnswer, 1)}
+	}
+	if _, _, err := p.accept("1234", "aa"); evidence.KindOf(err) != evidence.Conflict {
+		t.Errorf("an ambiguous id: %v", err)
+	}
+	if r, _, err := p.accept("1234", "AA2"); err != nil || r.ID != "aa22" {
+		t.Errorf("a unique prefix: %+v, %v", r, err)
+	}
+}
+
+// TestFloodsOfPairings: the terminal shows the first few requests of a second.
+func TestFloodsOfPairings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, nil))
+		h := &Host{log: log, pins: newPINs(), floods: newFloods(log)}
+		for range 100 {
+			h.announcePairing(Pairing{ID: "a"})
+		}
+		h.floods.flush()
+		if n := strings.Count(out.String(), "\n"); n != pairingBurst+1 || !strings.Contains(out.String(), "times=97") {
+			t.Errorf("%d lines:\n%s", n, out.String())
+		}
+		<-time.After(time.Second)
+		out.Reset()
+		h.announcePairing(Pairing{ID: "b"})
+		if !strings.Contains(out.String(), "request=b") {
+			t.Error("the next second's request is not shown")
 		}
 	})
 }

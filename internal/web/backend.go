@@ -145,9 +145,15 @@ func (l *Local) Pairings(context.Context) ([]Pairing, error) {
 }
 
 // AcceptPairing implements Backend.
-func (l *Local) AcceptPairing(_ context.Context, a Accept) (Pairing, error) {
-	p, err := l.Host.AcceptPairing(a.PIN, a.Request)
+func (l *Local) AcceptPairing(ctx context.Context, a Accept) (Pairing, error) {
+	p, err := l.Host.AcceptPairing(ctx, a.PIN, a.Request)
 	return Pairing(p), err
+}
+
+// DenyPairing implements Backend.
+func (l *Local) DenyPairing(_ context.Context, request string) error {
+	_, err := l.Host.DenyPairing(request)
+	return err
 }
 
 // Clients implements Backend.

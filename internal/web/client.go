@@ -161,6 +161,11 @@ func (c *Remote) AcceptPairing(ctx context.Context, accept Accept) (p Pairing, e
 	return p, c.call(ctx, http.MethodPost, "pairings/accept", accept, &p)
 }
 
+// DenyPairing implements Backend.
+func (c *Remote) DenyPairing(ctx context.Context, request string) error {
+	return c.call(ctx, http.MethodDelete, "pairings/"+url.PathEscape(request), nil, nil)
+}
+
 // Clients implements Backend.
 func (c *Remote) Clients(ctx context.Context) (p []Client, err error) {
 	return p, c.call(ctx, http.MethodGet, "clients", nil, &p)

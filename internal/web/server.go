@@ -100,6 +100,7 @@ func handler(b Backend) http.Handler {
 		}
 		return b.AcceptPairing(r.Context(), accept)
 	}))
+	mux.HandleFunc("DELETE /api/v1/pairings/{id}", answer(func(r *http.Request) (any, error) { return nil, b.DenyPairing(r.Context(), r.PathValue("id")) }))
 	mux.HandleFunc("GET /api/v1/clients", answer(func(r *http.Request) (any, error) { return b.Clients(r.Context()) }))
 	mux.HandleFunc("DELETE /api/v1/clients/{id}", answer(func(r *http.Request) (any, error) { return nil, b.RemoveClient(r.Context(), r.PathValue("id")) }))
 	mux.HandleFunc("GET /api/v1/sessions", answer(func(r *http.Request) (any, error) {

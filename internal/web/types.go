@@ -174,7 +174,9 @@ type Backend interface {
 	UpdateApp(ctx context.Context, slug string, app config.App) (App, error)
 	DeleteApp(ctx context.Context, slug string) error
 	Pairings(context.Context) ([]Pairing, error)
+	// AcceptPairing waits until the client has paired, or has not.
 	AcceptPairing(context.Context, Accept) (Pairing, error)
+	DenyPairing(ctx context.Context, request string) error
 	Clients(context.Context) ([]Client, error)
 	RemoveClient(ctx context.Context, id string) error
 	Sessions(ctx context.Context, all bool) ([]Session, error)

@@ -196,7 +196,7 @@ func TestOtherRequests(t *testing.T) {
 		{http.MethodGet, "/serverinfo?" + strings.Repeat("a=1&", 100), 200, `status_code="400"`},
 		{http.MethodGet, "/pair?uniqueid=1&phrase=pairchallenge", 200, `<paired>0</paired>`},
 		{http.MethodGet, "/pair?uniqueid=1&clientchallenge=00", 200, `status_code="400"`},
-		{http.MethodGet, "/unpair?uniqueid=1", 200, `status_code="200"`},
+		{http.MethodGet, "/unpair?uniqueid=1", 200, `status_code="401" status_message="Nothing was changed`},
 	} {
 		path, text, _ := strings.Cut(test.path, "#")
 		request, err := http.NewRequestWithContext(t.Context(), test.method, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), strings.NewReader(text))

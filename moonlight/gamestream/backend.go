@@ -67,7 +67,8 @@ type PINSource interface {
 
 // PairRequest is a client that waits for its PIN to be typed at the host.
 type PairRequest struct {
-	// ID is the certificate's fingerprint, which also names the request.
+	// ID is the certificate's fingerprint. It does not name the request: a
+	// certificate is public, and several requests may show the same one.
 	ID ClientID
 	// UniqueID and DeviceName are claims of the client, unproved and cleaned of
 	// control characters. Moonlight always says "roth".
@@ -84,4 +85,39 @@ type PairApproval struct {
 	PIN PIN
 	// Name is what the client shall be called from now on; it may be empty.
 	Name string
+	// Report, if not nil, is told of the steps after the PIN. The last one is
+	// PairDone, PairWrongPIN or PairAbandoned; a client that just goes away is
+	// abandoned only once its time is up. Report must not block.
+	Report func(PairStep) `json:"-"`
+}
+
+// PairStep is how far a pairing came after its PIN.
+type PairStep int
+
+// The steps.
+const (
+	// PairAnswered: the client has what it needs to judge the PIN. Moonlight stops
+	// here without a word if the PIN was wrong; others continue.
+	PairAnswered PairStep = iota + 1
+	// PairDone: the client is paired.
+	PairDone
+	// PairWrongPIN: the client's proof was made with another PIN.
+	PairWrongPIN
+	// PairAbandoned: the client went away, began anew, or broke the protocol.
+	PairAbandoned
+)
+
+// String names the step.
+func (s PairStep) String() string {
+	switch s {
+	case PairAnswered:
+		return "the client judges the PIN"
+	case PairDone:
+		return "paired"
+	case PairWrongPIN:
+		return "wrong PIN"
+	case PairAbandoned:
+		return "abandoned"
+	}
+	return "unknown"
 }

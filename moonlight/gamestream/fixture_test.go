@@ -77,6 +77,7 @@ func (s *pairedSet) name(id ClientID) (string, bool) {
 type desk struct {
 	requests chan PairRequest
 	answers  map[ClientID]chan PairApproval
+	report   func(PairStep)
 }
 
 func newDesk(clients ...*Identity) *desk {
@@ -114,7 +115,7 @@ func (d *desk) next(t *testing.T) PairRequest {
 
 // type answers a request of a client.
 func (d *desk) enter(client *Identity, pin PIN) {
-	d.answers[client.ID()] <- PairApproval{PIN: pin, Name: "den"}
+	d.answers[client.ID()] <- PairApproval{PIN: pin, Name: "den", Report: d.report}
 }
 
 // house is a Backend with two apps.

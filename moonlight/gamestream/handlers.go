@@ -36,10 +36,9 @@ func (h *Host) HTTP() http.Handler {
 		case "/pair":
 			h.pair(r).send(w)
 		case "/unpair":
-			// Anybody can say this over HTTP, so it ends the pairing under way
-			// from the same address and no more.
-			h.pairings.forget(pairingKey{uniqueID: r.uniqueID, addr: r.remote.Addr()})
-			newAnswer().send(w)
+			// Anybody can say this over HTTP, so it changes nothing. Clients say it
+			// after every pairing that failed, and ignore the answer.
+			errorAnswer(&StatusError{StatusUnauthorized, "Nothing was changed: unpairing needs HTTPS and the client's certificate."}).send(w)
 		case "/applist", "/appasset", "/launch", "/resume", "/cancel":
 			errorAnswer(&StatusError{StatusUnauthorized, "This needs HTTPS."}).send(w)
 		default:

@@ -110,6 +110,9 @@ func (i ServerInfo) answer() *answer {
 		element("MaxLumaPixelsHEVC", strconv.FormatUint(i.MaxLumaPixelsHEVC, 10)).
 		element("mac", first(i.MAC, "00:00:00:00:00:00")).
 		element("LocalIP", localIP(i.LocalIP))
+	if i.MaxLumaPixelsH264 != 0 {
+		a.element("MaxLumaPixelsH264", strconv.FormatUint(i.MaxLumaPixelsH264, 10))
+	}
 	if i.ExternalIP.IsValid() {
 		a.element("ExternalIP", i.ExternalIP.String())
 	}

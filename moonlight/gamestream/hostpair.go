@@ -38,7 +38,6 @@ func (h *Host) pairPhase(r *request, key pairingKey) (*answer, error) {
 	case r.query.Has("clientpairingsecret"):
 		return h.clientPairingSecret(r.ctx, r.query.Get("clientpairingsecret"), key)
 	}
-	h.pairings.forget(key)
 	return nil, errBadPairing
 }
 
@@ -47,20 +46,19 @@ func (h *Host) pairPhase(r *request, key pairingKey) (*answer, error) {
 func (h *Host) getServerCert(r *request, key pairingKey) (*answer, error) {
 	salt, certificate, err := parseGreeting(r.query)
 	if err != nil {
-		h.pairings.forget(key)
 		return nil, err
 	}
 	ctx, end := context.WithCancelCause(r.ctx)
 	defer end(nil)
 	p := &pairing{
-		end: end, client: certificate,
+		key: waitingKey{key, CertificateID(certificate)}, end: end, client: certificate,
 		clientPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}),
 	}
-	if err := h.pairings.begin(key, p); err != nil {
+	if err := h.pairings.begin(p); err != nil {
 		return nil, err
 	}
-	if err := h.awaitPIN(ctx, r, key, p, salt); err != nil {
-		h.pairings.forgetOnly(key, p) // by now the client may have begun anew
+	if err := h.awaitPIN(ctx, r, p, salt); err != nil {
+		h.pairings.forget(p)
 		return nil, err
 	}
 	return newAnswer().element("paired", "1").element("plaincert", hex.EncodeToString(h.config.Identity.certPEM)), nil
@@ -83,7 +81,7 @@ func parseGreeting(query url.Values) (salt [16]byte, certificate *x509.Certifica
 	return [16]byte(bytes), certificate, nil
 }
 
-func (h *Host) awaitPIN(ctx context.Context, r *request, key pairingKey, p *pairing, salt [16]byte) error {
+func (h *Host) awaitPIN(ctx context.Context, r *request, p *pairing, salt [16]byte) error {
 	ctx, stop := context.WithTimeout(ctx, h.config.PINTimeout)
 	defer stop()
 	approval, err := h.config.PINs.WaitPIN(ctx, PairRequest{
@@ -93,6 +91,8 @@ func (h *Host) awaitPIN(ctx context.Context, r *request, key pairingKey, p *pair
 	switch {
 	case context.Cause(ctx) == context.DeadlineExceeded:
 		return errPINLapsed
+	case context.Cause(ctx) == errDisplaced:
+		return errDisplaced
 	case ctx.Err() != nil:
 		return errOutOfOrder
 	case err != nil:
@@ -104,7 +104,8 @@ func (h *Host) awaitPIN(ctx context.Context, r *request, key pairingKey, p *pair
 	if err != nil {
 		return err
 	}
-	return h.pairings.approve(key, p, cipher, printable(approval.Name))
+	p.report = approval.Report
+	return h.pairings.approve(p, cipher, printable(approval.Name))
 }
 
 func (h *Host) clientChallenge(text string, key pairingKey) (*answer, error) {
@@ -114,6 +115,7 @@ func (h *Host) clientChallenge(text string, key pairingKey) (*answer, error) {
 	}
 	sealed, err := decodeHex(text, 16)
 	if err != nil {
+		p.tell(PairAbandoned)
 		return nil, errBadPairing
 	}
 	challenge, err := p.cipher.decrypt(sealed)
@@ -140,6 +142,7 @@ func (h *Host) serverChallengeResponse(text string, key pairingKey) (*answer, er
 	}
 	sealed, err := decodeHex(text, 32)
 	if err != nil {
+		p.tell(PairAbandoned)
 		return nil, errBadPairing
 	}
 	hash, err := p.cipher.decrypt(sealed)
@@ -154,6 +157,7 @@ func (h *Host) serverChallengeResponse(text string, key pairingKey) (*answer, er
 	if err := h.pairings.put(key, p, phaseSecret); err != nil {
 		return nil, err
 	}
+	p.tell(PairAnswered)
 	return newAnswer().element("pairingsecret", hex.EncodeToString(secret)).element("paired", "1"), nil
 }
 
@@ -164,7 +168,8 @@ func (h *Host) clientPairingSecret(ctx context.Context, text string, key pairing
 	if err != nil {
 		return nil, err
 	}
-	defer p.end(nil)
+	step := PairAbandoned
+	defer func() { p.tell(step) }()
 	secret, err := decodeHex(text, 16+len(p.client.Signature))
 	if err != nil {
 		return nil, errBadPairing
@@ -173,12 +178,14 @@ func (h *Host) clientPairingSecret(ctx context.Context, text string, key pairing
 	knowsPIN := subtle.ConstantTimeCompare(expected[:], p.clientHash[:]) == 1
 	ownsCertificate := signatureValid(secret[:16], secret[16:], p.client)
 	if !knowsPIN || !ownsCertificate {
+		step = PairWrongPIN
 		// Not an error: clients expect paired 0 with status 200 here.
 		return newAnswer().element("paired", "0"), nil
 	}
 	if err := h.config.Paired.Add(ctx, CertificateID(p.client), p.clientPEM, p.name); err != nil {
 		return nil, err
 	}
+	step = PairDone
 	return newAnswer().element("paired", "1"), nil
 }
 

@@ -48,10 +48,9 @@ func TestParseLaunchRefuses(t *testing.T) {
 		{"rikeyid", "4294967296"},
 		{"rikeyid", "-2147483649"},
 		{"rikeyid", "1.5"},
-		{"surroundAudioInfo", "3"},
 		{"surroundAudioInfo", "4294967296"},
 		{"corever", "-1"},
-		{"hdrMode", "2"},
+		{"hdrMode", "4294967296"},
 		{"sops", "yes"},
 		{"gcmap", "99999999999"},
 		{"surroundParams", strings.Repeat("6", 200)},
@@ -127,5 +126,27 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	if !strings.Contains(shown.String(), redacted) {
 		t.Error("nothing says that something is hidden")
+	}
+}
+
+// TestParseLaunchTakesWhatClientsSend: values that GameStream hosts do not refuse.
+func TestParseLaunchTakesWhatClientsSend(t *testing.T) {
+	for _, test := range []struct {
+		name, value string
+		want        func(LaunchRequest) bool
+	}{
+		{"sops", "2", func(r LaunchRequest) bool { return r.OptimizeSettings }},
+		{"sops", "0", func(r LaunchRequest) bool { return !r.OptimizeSettings }},
+		{"hdrMode", "2", func(r LaunchRequest) bool { return r.HDR }},
+		{"surroundAudioInfo", "-1", func(r LaunchRequest) bool { return r.Channels == 2 && r.ChannelMask == 3 }},
+		{"surroundAudioInfo", "3", func(r LaunchRequest) bool { return r.Channels == 2 && r.ChannelMask == 3 }},
+		{"surroundAudioInfo", "4128774", func(r LaunchRequest) bool { return r.Channels == 6 && r.ChannelMask == 0x3f }},
+	} {
+		query, _ := url.ParseQuery(goodQuery)
+		query.Set(test.name, test.value)
+		r, err := parseLaunch(query, false)
+		if err != nil || !test.want(r) {
+			t.Errorf("%s=%s: %+v, %v", test.name, test.value, r, err)
+		}
 	}
 }

@@ -37,7 +37,9 @@ func (q *queryReader) number(name string, low, high, standard int64) int64 {
 	return value
 }
 
-func (q *queryReader) flag(name string) bool { return q.number(name, 0, 1, 0) == 1 }
+// flag is set by every number but 0: clients are not of one mind (sops is 2 in
+// some).
+func (q *queryReader) flag(name string) bool { return q.mask(name) != 0 }
 
 // mask reads 32 bits, which some clients print signed.
 func (q *queryReader) mask(name string) uint32 {
@@ -108,11 +110,13 @@ func (q *queryReader) readMode(request *LaunchRequest, resume bool) {
 }
 
 func (q *queryReader) readSurround(request *LaunchRequest) {
-	info := uint32(q.number("surroundAudioInfo", 0, 1<<32-1, stereo))
-	request.Channels, request.ChannelMask = int(info&0xffff), uint16(info>>16)
-	if c := request.Channels; c != 2 && c != 6 && c != 8 {
-		q.fail("surroundAudioInfo", "2, 6 or 8 channels are needed")
+	info := uint32(q.number("surroundAudioInfo", -1<<31, 1<<32-1, stereo))
+	// A layout that no client can decode becomes stereo, such as -1 of clients
+	// that do not know their speakers.
+	if c := info & 0xffff; c != 2 && c != 6 && c != 8 {
+		info = stereo
 	}
+	request.Channels, request.ChannelMask = int(info&0xffff), uint16(info>>16)
 	if len(request.SurroundParams) > maxNameBytes {
 		q.fail("surroundParams", "it is too long")
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +84,13 @@ func TestWrongPIN(t *testing.T) {
 	if _, ok := s.paired.name(aliceIdentity().ID()); ok || alice.HostCertificate() != nil {
 		t.Error("a wrong PIN paired")
 	}
+	// The client knows that the PIN was wrong and says nothing. It may begin anew.
+	result = startPairing(t, alice, "1236")
+	s.desk.next(t)
+	s.desk.enter(aliceIdentity(), "1236")
+	if err := await(t, result); err != nil {
+		t.Errorf("the next attempt: %v", err)
+	}
 	if n := len(s.host.pairings.under); n != 0 {
 		t.Errorf("%d pairings are left", n)
 	}
@@ -125,17 +135,59 @@ func TestTwoClientsPairAtOnce(t *testing.T) {
 	}
 }
 
-func TestSameNameTwiceIsAlreadyPairing(t *testing.T) {
+func TestSameRequestTwiceIsAlreadyPairing(t *testing.T) {
 	s := newStage(t, nil)
-	first := startPairing(t, s.client(t, aliceIdentity(), func(c *ClientConfig) { c.UniqueID = "same" }), "1111")
+	first := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
 	s.desk.next(t)
-	bob := s.client(t, bobIdentity(), func(c *ClientConfig) { c.UniqueID = "same" })
-	if err := bob.Pair(t.Context(), "2222"); !errors.Is(err, ErrAlreadyPairing) {
+	if err := s.client(t, aliceIdentity(), nil).Pair(t.Context(), "2222"); !errors.Is(err, ErrAlreadyPairing) {
 		t.Errorf("got %v", err)
 	}
 	s.desk.enter(aliceIdentity(), "1111")
 	if err := await(t, first); err != nil {
 		t.Errorf("the second attempt hurt the first: %v", err)
+	}
+}
+
+// TestNeighboursWithOneName: clients of one program behind one NAT say the same
+// of themselves. Neither is in the way of the other.
+func TestNeighboursWithOneName(t *testing.T) {
+	s := newStage(t, nil)
+	name := func(c *ClientConfig) { c.UniqueID = "0123456789ABCDEF" }
+	bob := startPairing(t, s.client(t, bobIdentity(), name), "2222")
+	s.desk.next(t)
+	alice := startPairing(t, s.client(t, aliceIdentity(), name), "1111")
+	s.desk.next(t)
+	s.desk.enter(aliceIdentity(), "1111")
+	if err := await(t, alice); err != nil {
+		t.Errorf("alice: %v", err)
+	}
+	s.desk.enter(bobIdentity(), "2222")
+	if err := await(t, bob); err != nil {
+		t.Errorf("bob: %v", err)
+	}
+}
+
+// TestStrangersDoNotEndPairings: nothing that a neighbour with the client's
+// address and name can say ends a request that waits for its PIN.
+func TestStrangersDoNotEndPairings(t *testing.T) {
+	s := newStage(t, nil)
+	name := func(c *ClientConfig) { c.UniqueID = "0123456789ABCDEF" }
+	alice := startPairing(t, s.client(t, aliceIdentity(), name), "1111")
+	s.desk.next(t)
+	for _, query := range []string{
+		"/unpair?", "/pair?phrase=nothing&", "/pair?clientchallenge=" + strings.Repeat("0", 32) + "&",
+		"/pair?serverchallengeresp=" + strings.Repeat("0", 64) + "&", "/pair?clientpairingsecret=00&",
+		"/pair?phrase=getservercert&salt=00&",
+	} {
+		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%suniqueid=0123456789ABCDEF", s.http, query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+	}
+	s.desk.enter(aliceIdentity(), "1111")
+	if err := await(t, alice); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -275,16 +327,76 @@ func TestReplays(t *testing.T) {
 	}
 }
 
+// TestPairingsAreBounded: the oldest request of the network with the most makes
+// room, so that a flood of requests ends none but its own.
 func TestPairingsAreBounded(t *testing.T) {
-	s := newStage(t, func(config *HostConfig, _ *http.Server) { config.MaxPairingsPerAddr = 1 })
-	first := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
-	s.desk.next(t)
-	err := s.client(t, bobIdentity(), nil).Pair(t.Context(), "2222")
-	if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != StatusNotAvailable {
-		t.Errorf("got %v", err)
+	end := map[string]error{}
+	s := newPairings(HostConfig{
+		MaxPairings: 4, MaxPairingsPerAddr: 3, PINTimeout: time.Minute, PairTimeout: time.Minute,
+		Now: func() time.Time { return time.Unix(int64(len(end)), 0) },
+	})
+	begin := func(name, addr string) {
+		p := &pairing{key: waitingKey{pairingKey{name, netip.MustParseAddr(addr)}, ClientID(name)}}
+		p.end = func(err error) { end[name] = err }
+		if err := s.begin(p); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		end[name] = nil
 	}
-	s.desk.enter(aliceIdentity(), "1111")
-	if err := await(t, first); err != nil {
-		t.Error(err)
+	waits := func(names ...string) {
+		t.Helper()
+		var got []string
+		for _, p := range s.waiting {
+			got = append(got, p.key.uniqueID)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(names, got); diff != "" {
+			t.Errorf("waiting: %s", diff)
+		}
+	}
+	begin("player", "192.0.2.1")
+	for _, name := range []string{"a", "b", "c"} { // IPv6 addresses of one network
+		begin(name, "2001:db8::"+name)
+	}
+	begin("d", "2001:db8::d")
+	waits("b", "c", "d", "player")
+	begin("other", "192.0.2.2")
+	waits("c", "d", "other", "player")
+	begin("e", "2001:db8::e")
+	waits("d", "e", "other", "player")
+	for _, name := range []string{"a", "b", "c"} {
+		if end[name] != errDisplaced {
+			t.Errorf("%s ended with %v", name, end[name])
+		}
+	}
+	begin("last", "192.0.2.3")
+	waits("e", "last", "other", "player")
+}
+
+// TestReportsOfAPairing: whoever entered the PIN learns what became of it.
+func TestReportsOfAPairing(t *testing.T) {
+	for pin, want := range map[PIN][]PairStep{
+		"1111": {PairAnswered, PairDone},
+		"1112": {PairAnswered, PairWrongPIN},
+	} {
+		s := newStage(t, nil)
+		steps := make(chan PairStep, 4)
+		s.desk.report = func(step PairStep) { steps <- step }
+		s.desk.enter(aliceIdentity(), pin)
+		p := &clientPairing{client: s.client(t, aliceIdentity(), nil)}
+		if err := p.exchangeCertificates(t.Context(), "1111"); err != nil {
+			t.Fatal(err)
+		}
+		proof, challenge, err := p.sendChallenge(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = p.answerChallenge(t.Context(), proof, challenge) // some clients continue although the PIN is wrong
+		_ = p.sendSecret(t.Context())
+		for _, step := range want {
+			if got := <-steps; got != step {
+				t.Errorf("PIN %s: step %d, want %d", string(pin), got, step)
+			}
+		}
 	}
 }

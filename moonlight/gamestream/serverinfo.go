@@ -20,6 +20,9 @@ type ServerInfo struct {
 	LocalIP netip.Addr
 	// MAC is for wake-on-LAN; empty means 00:00:00:00:00:00, which is ignored.
 	MAC string
+	// MaxLumaPixelsH264 is how many pixels per second the host encodes as H.264; it
+	// is left out where 0.
+	MaxLumaPixelsH264 uint64
 	// MaxLumaPixelsHEVC is 0 for a host without HEVC.
 	MaxLumaPixelsHEVC uint64
 	// Codecs is CodecH264 where 0.

@@ -14,9 +14,11 @@ const (
 	EndClientGone End = "client-gone"
 	// EndNeverConnected: the client launched, but did not negotiate or connect in time.
 	EndNeverConnected End = "never-connected"
-	// EndAppExited: the app ended by itself with status 0.
+	// EndAppExited: the app ended by itself with status 0, or with another one after
+	// it was in use.
 	EndAppExited End = "app-exited"
-	// EndAppCrashed: the app ended with another status or by a signal.
+	// EndAppCrashed: the app ended by a signal, or soon after its start with a status
+	// other than 0.
 	EndAppCrashed End = "app-crashed"
 	// EndDisplayDied: the session's display process ended, or hung and was killed.
 	EndDisplayDied End = "display-died"

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/kennel-stream/kennel/internal/connlimit"
 	"github.com/kennel-stream/kennel/moonlight/rtp"
 	"github.com/kennel-stream/kennel/moonlight/rtsp"
 )
@@ -89,20 +90,10 @@ func newIdentity(client string, k launchKey, encrypted bool, launched netip.Addr
 	return i, nil
 }
 
-// sameHost reports whether two addresses count as one client's: equal IPv4
-// addresses, also where one is mapped into IPv6, or IPv6 addresses of one /64,
-// of which a client has many (RFC 8981). It is false for the zero Addr.
+// sameHost reports whether two addresses count as one client's, as the limits on
+// connections do (connlimit.Network). It is false for the zero Addr.
 func sameHost(a, b netip.Addr) bool {
-	a, b = a.Unmap(), b.Unmap()
-	if !a.IsValid() || a.BitLen() != b.BitLen() {
-		return false
-	}
-	if a.Is4() {
-		return a == b
-	}
-	const network = 64
-	prefix, err := a.WithZone("").Prefix(network)
-	return err == nil && prefix.Contains(b.WithZone(""))
+	return a.IsValid() && connlimit.Network(a) == connlimit.Network(b)
 }
 
 // launchedFrom reports whether the client launched from this address.

@@ -28,6 +28,9 @@ const (
 	// soonEnded is how soon after its start an app's failure is told as one of the
 	// start.
 	soonEnded = 5 * time.Second
+	// inUse is how long an app must have run for its end with a status to be the
+	// player's own doing.
+	inUse = 10 * time.Second
 	// mostLast bounds the last lines that an event keeps, longestLast each in bytes.
 	mostLast    = 10
 	longestLast = 200
@@ -101,7 +104,7 @@ func (s *Session) appEnded(result app.Result) (policy app.Policy, over bool) {
 	if policy == app.Restart || policy == app.Card {
 		return policy, false
 	}
-	if !result.Clean() {
+	if end == evidence.EndAppCrashed {
 		s.showFarewell(result)
 	}
 	s.End(end, result.String())
@@ -124,10 +127,20 @@ func (s *Session) showFarewell(result app.Result) {
 	}
 }
 
+// leftQuietly reports whether an app ended with a status of its own after it was
+// in use: a terminal returns the status of its shell's last command, and a player
+// who closes it has seen no failure. Shells return 128 and more for a program
+// that a signal ended.
+func leftQuietly(result app.Result) bool {
+	const bySignal = 128
+	return result.Fault == "" && result.Exit.Signal == 0 && result.Exit.Code > 0 && result.Exit.Code < bySignal &&
+		result.Ran >= inUse
+}
+
 // consequence is what an app's end is called, and why its session ends by it.
 func consequence(result app.Result) (evidence.FaultID, evidence.End) {
 	switch {
-	case result.Clean():
+	case result.Clean(), leftQuietly(result):
 		return evidence.FaultAppExited, evidence.EndAppExited
 	case result.Fault == evidence.FaultContainerStopped:
 		return result.Fault, evidence.EndStopped

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -87,7 +86,7 @@ func (h *hearing) encode(ctx context.Context, sink *SoundSink) error {
 	}
 	err = h.drive(ctx, w, sink)
 	exit := w.Kill()
-	fault := evidence.FaultAudioDied
+	fault := audioFault(err)
 	if ctx.Err() != nil || s.isEnding() {
 		fault = "" // the teardown kills the whole session
 	}
@@ -181,19 +180,9 @@ func (h *hearing) follow(recording *media.Recording) {
 	}
 }
 
-// explain prefers the fault that the worker reported to the end of its stream.
+// explain says what ended the stream.
 func (h *hearing) explain(recording *media.Recording, err error) error {
-	select {
-	case fault, ok := <-recording.Faults():
-		if ok {
-			return fault
-		}
-	default:
-	}
-	if errors.Is(err, io.EOF) {
-		return media.ErrGone
-	}
-	if isTimeout(err) {
+	if err = reportedFault(recording.Faults(), err); isTimeout(err) {
 		return fmt.Errorf("the encoder of sound brought nothing for %s: %w", hearingStalled, err)
 	}
 	return err

@@ -88,7 +88,7 @@ func (s *Session) launch(ctx context.Context) error {
 		return evidence.Errorf(evidence.Unavailable, "the session ended while it was being started: %s %s", s.end, s.detail)
 	}
 	s.state = Waiting
-	s.setTimer(s.house.limits().Connect, s.neverConnected)
+	s.expectClient()
 	return nil
 }
 
@@ -242,7 +242,33 @@ func (s *Session) claimWorker(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session) neverConnected() {
-	s.trace.Failed(evidence.StageRTSP, evidence.FaultRTSPTimeout)
+// expectClient bounds the time until a client streams. It needs mu.
+func (s *Session) expectClient() {
+	since := evidence.Monotonic()
+	s.setTimer(s.house.limits().Connect, func() { s.neverConnected(since) })
+}
+
+// neverConnected ends a session whose client launched at since.
+func (s *Session) neverConnected(since int64) {
+	s.nameMissingStage(since)
 	s.End(evidence.EndNeverConnected, "the client did not connect within "+s.house.limits().Connect.String())
+}
+
+// nameMissingStage records the first stage that a client has not reached, which
+// launched or resumed at since.
+func (s *Session) nameMissingStage(since int64) {
+	done := map[evidence.Stage]bool{}
+	for _, e := range s.trace.Events() {
+		if e.Mono >= since && e.Kind == evidence.Done {
+			done[e.Stage] = true
+		}
+	}
+	switch {
+	case !done[evidence.StageRTSP]:
+		s.trace.Failed(evidence.StageRTSP, evidence.FaultRTSPTimeout)
+	case !done[evidence.StageControl]:
+		s.trace.Failed(evidence.StageControl, evidence.FaultControlTimeout)
+	case s.trace.State(evidence.StageStreaming) != evidence.Failed: // else it is told already
+		s.trace.Failed(evidence.StageStreaming, evidence.FaultPingTimeout)
+	}
 }

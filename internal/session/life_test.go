@@ -112,6 +112,27 @@ func TestDeadlines(t *testing.T) {
 	h.await("rtsp timeout", 1, func(e evidence.Event) bool {
 		return e.Session == never.ID() && e.Fault == evidence.FaultRTSPTimeout
 	})
+	// A client that gets further is missed at the stage after.
+	for _, reached := range []struct {
+		stages []evidence.Stage
+		fault  evidence.FaultID
+	}{
+		{[]evidence.Stage{evidence.StageRTSP}, evidence.FaultControlTimeout},
+		{[]evidence.Stage{evidence.StageRTSP, evidence.StageControl}, evidence.FaultPingTimeout},
+	} {
+		o := options(t)
+		o.Limits.Connect = time.Second
+		h := open(t, o)
+		late := h.launch(request("late", demo()))
+		for _, stage := range reached.stages {
+			late.Trace().Began(stage)
+			late.Trace().Done(stage)
+		}
+		h.finished(late, evidence.EndNeverConnected)
+		h.await(string(reached.fault), 1, func(e evidence.Event) bool {
+			return e.Session == late.ID() && e.Fault == reached.fault
+		})
+	}
 	o = options(t)
 	o.Limits.Lease = 50 * time.Millisecond
 	h = open(t, o)

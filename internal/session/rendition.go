@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -200,7 +199,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	if s.starvedBy(exit) {
 		err = fmt.Errorf("%w: %w", err, errNoMemory)
 	}
-	fault := faultOf(err)
+	fault := videoFault(err)
 	s.trace.Exited(evidence.StageVideoPipeline, fault, "process", "media", "encoder", element, "how", exit.String(), "error", err.Error(), "last", s.lastLine("media"))
 	return err
 }
@@ -285,35 +284,10 @@ func (r *rendition) relay(encoding *media.Encoding, w *media.Worker, element str
 	}
 }
 
-// explain prefers the fault that the worker reported to the end of its stream.
+// explain says what ended the stream.
 func (r *rendition) explain(encoding *media.Encoding, err error) error {
-	select {
-	case fault, ok := <-encoding.Faults():
-		if ok {
-			return fmt.Errorf("%s: %s", fault.ID, fault.Detail)
-		}
-	default:
-	}
-	if errors.Is(err, io.EOF) {
-		return media.ErrGone
-	}
-	if errors.Is(err, net.ErrClosed) {
+	if err = reportedFault(encoding.Faults(), err); errors.Is(err, net.ErrClosed) {
 		return errUnfed
 	}
 	return err
-}
-
-// faultOf names the catalogue's fault for what ended an encoder.
-func faultOf(err error) evidence.FaultID {
-	switch {
-	case isClients(err):
-		return evidence.FaultClientBuffer
-	case errors.Is(err, media.ErrEncoderMissing):
-		return evidence.FaultEncoderMissing
-	case errors.Is(err, media.ErrGone):
-		return evidence.FaultEncoderDied
-	case errors.Is(err, context.DeadlineExceeded):
-		return evidence.FaultEncoderInit
-	}
-	return evidence.FaultEncoderError
 }

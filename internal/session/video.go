@@ -159,7 +159,11 @@ func (s *Session) Resume() error {
 		return evidence.Errorf(evidence.NotFound, "the session has ended (%s): launch the app again", s.end)
 	}
 	s.state = Waiting
-	s.setTimer(s.house.limits().Connect, s.Pause)
+	since := evidence.Monotonic()
+	s.setTimer(s.house.limits().Connect, func() {
+		s.nameMissingStage(since)
+		s.Pause()
+	})
 	return nil
 }
 

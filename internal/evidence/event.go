@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -57,7 +58,33 @@ type Event struct {
 
 // Monotonic returns CLOCK_MONOTONIC in nanoseconds, the clock of frame times
 // and events.
-func Monotonic() int64 {
+//
+// Go's own monotonic clock is the same one, but counts from a point of its own.
+// Reading it takes no system call; x/sys/unix's ClockGettime takes one.
+func Monotonic() int64 { return clockStart.mono + int64(time.Since(clockStart.at)) }
+
+// clockStart is one moment on both clocks.
+var clockStart = matchClocks()
+
+type moment struct {
+	at   time.Time
+	mono int64
+}
+
+// matchClocks reads both clocks a few times and keeps the readings that lie
+// closest together: the process may lose the processor between two.
+func matchClocks() (best moment) {
+	narrowest := time.Duration(math.MaxInt64)
+	for range 8 {
+		m := moment{at: time.Now(), mono: readMonotonic()}
+		if took := time.Since(m.at); took < narrowest {
+			best, narrowest = m, took
+		}
+	}
+	return best
+}
+
+func readMonotonic() int64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		return 0

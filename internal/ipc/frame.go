@@ -1,9 +1,7 @@
 package ipc
 
 import (
-	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -105,89 +103,4 @@ func (w *FrameWriter) Write(d time.Duration, f *Frame) error {
 		return fmt.Errorf("write frame: %w", err)
 	}
 	return nil
-}
-
-// FrameReader reads frames from a stream. It is used by one goroutine.
-type FrameReader struct {
-	conn net.Conn
-	r    *bufio.Reader
-	head [frameHeaderSize]byte
-	data []byte
-	got  int // bytes of a frame that has begun, with its header
-}
-
-// NewFrameReader returns a reader on conn.
-func NewFrameReader(conn net.Conn) *FrameReader {
-	return &FrameReader{conn: conn, r: bufio.NewReaderSize(conn, 128<<10)}
-}
-
-// wholeFrame bounds the time that a frame which has begun may take, where the
-// caller sets no bound.
-const wholeFrame = 5 * time.Second
-
-// Read reads the next frame into f, whose Data stays valid until the next
-// Read. d bounds the wait for all of it (d <= 0: for ever, but a frame that has
-// begun must be there within 5 s). After a deadline the next Read goes on with
-// the frame where this one stopped. io.EOF means the writer is gone.
-func (r *FrameReader) Read(d time.Duration, f *Frame) error {
-	var until time.Time
-	if d > 0 {
-		until = time.Now().Add(d)
-	}
-	if err := r.conn.SetReadDeadline(until); err != nil {
-		return fmt.Errorf("read frame: %w", err)
-	}
-	if r.got == 0 {
-		if _, err := r.r.Peek(1); err != nil {
-			return fmt.Errorf("read frame: %w", err)
-		}
-	}
-	if d <= 0 {
-		if err := r.conn.SetReadDeadline(time.Now().Add(wholeFrame)); err != nil {
-			return fmt.Errorf("read frame: %w", err)
-		}
-	}
-	if err := r.fill(r.head[:], 0); err != nil {
-		return fmt.Errorf("read frame header: %w", err)
-	}
-	le := binary.LittleEndian
-	n := le.Uint32(r.head[0:])
-	if n > MaxFrame {
-		return fmt.Errorf("%w: frame announces %d bytes", ErrTooLarge, n)
-	}
-	if cap(r.data) < int(n) {
-		r.data = make([]byte, n, int(n)+int(n)/2)
-	}
-	r.data = r.data[:n]
-	if err := r.fill(r.data, frameHeaderSize); err != nil {
-		return fmt.Errorf("read frame body: %w", err)
-	}
-	r.got = 0
-	f.Flags = le.Uint32(r.head[4:])
-	f.Sequence = le.Uint64(r.head[8:])
-	f.Commit = int64(le.Uint64(r.head[16:]))
-	f.Done = int64(le.Uint64(r.head[24:]))
-	f.Width = le.Uint16(r.head[32:])
-	f.Height = le.Uint16(r.head[34:])
-	f.Data = r.data
-	return nil
-}
-
-// fill reads what is missing of a part of the frame, which begins at offset.
-func (r *FrameReader) fill(part []byte, offset int) error {
-	at := r.got - offset
-	if at >= len(part) {
-		return nil // of an earlier Read
-	}
-	n, err := io.ReadFull(r.r, part[at:])
-	r.got += n
-	return noEOF(err)
-}
-
-// noEOF turns an end in the middle of a frame into an unexpected one.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

@@ -263,6 +263,77 @@ func TestFrameReadAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestFrameTakesOneCall: a frame that is there takes one system call with its
+// header, and frames behind it take none.
+func TestFrameTakesOneCall(t *testing.T) {
+	a, b := streams(t)
+	w, r := NewFrameWriter(a), NewFrameReader(b)
+	calls := 0
+	r.attempt = func(fd uintptr) bool {
+		calls++
+		return r.readOnce(fd)
+	}
+	for i := range uint64(3) {
+		if err := w.Write(soon, &Frame{Sequence: i, Data: make([]byte, 3000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var f Frame
+	for i := range uint64(3) {
+		if err := r.Read(soon, &f); err != nil || f.Sequence != i || len(f.Data) != 3000 {
+			t.Fatalf("frame %d = %+v, %v", i, f, err)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("%d reads for 3 frames that were there", calls)
+	}
+}
+
+// TestEarlierDeadlineEndsNothing: the deadline of a Read does not end the next.
+func TestEarlierDeadlineEndsNothing(t *testing.T) {
+	const short = 20 * time.Millisecond
+	for _, next := range []time.Duration{soon, 0} {
+		a, b := streams(t)
+		w, r := NewFrameWriter(a), NewFrameReader(b)
+		var f Frame
+		if err := r.Read(short, &f); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		if err := w.Write(soon, &Frame{Sequence: 1, Data: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Read(short, &f); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		time.AfterFunc(2*short, func() { _ = w.Write(soon, &Frame{Sequence: 2}) })
+		for f.Sequence != 2 {
+			if err := r.Read(next, &f); err != nil {
+				t.Fatalf("the next, within %v: %v", next, err)
+			}
+		}
+		if len(f.Data) != 0 {
+			t.Errorf("the empty frame has %d bytes", len(f.Data))
+		}
+	}
+}
+
+// TestFrameReaderWithoutDescriptor: a connection that is no socket works as well.
+func TestFrameReaderWithoutDescriptor(t *testing.T) {
+	a, b := net.Pipe()
+	go func() {
+		_ = NewFrameWriter(a).Write(soon, &Frame{Sequence: 1, Data: make([]byte, 100_000)})
+		_ = a.Close()
+	}()
+	r := NewFrameReader(b)
+	var f Frame
+	if err := r.Read(soon, &f); err != nil || len(f.Data) != 100_000 {
+		t.Fatalf("%d bytes, %v", len(f.Data), err)
+	}
+	if err := r.Read(soon, &f); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last: %v", err)
+	}
+}
+
 func FuzzReceive(f *testing.F) {
 	f.Add([]byte{1, 0, 2, 0, '{', '}'})
 	f.Add([]byte{})

@@ -58,7 +58,7 @@ func (h *Host) listen(l *link) {
 		h.log.Error("cannot stream audio", "session", l.session.ID(), "error", err)
 		return
 	}
-	s := &audioStream{host: h, link: l, packetizer: packetizer}
+	s := &audioStream{host: h, link: l, packetizer: packetizer, burst: newBurst(h.sounds)}
 	l.session.PlaySound(s.packet)
 }
 
@@ -68,6 +68,7 @@ type audioStream struct {
 	host       *Host
 	link       *link
 	packetizer *rtp.AudioPacketizer
+	burst      *burst
 	sent       bool
 }
 
@@ -81,11 +82,9 @@ func (s *audioStream) packet(f *ipc.Frame) {
 		s.host.floods.add("audio not sent: packet of another size", s.link.session.ID())
 		return
 	}
-	for _, d := range datagrams {
-		if _, err := s.host.audio.WriteToUDPAddrPort(d, *to); err != nil && !refused(err) {
-			s.host.floods.add("audio not sent: "+err.Error(), s.link.session.ID())
-			return
-		}
+	if err := s.burst.sendAll(datagrams, *to); err != nil {
+		s.host.floods.add("audio not sent: "+err.Error(), s.link.session.ID())
+		return
 	}
 	if !s.sent {
 		s.sent = true

@@ -1,20 +1,21 @@
 package host
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kennel-stream/kennel/moonlight/rtp"
 )
 
 const (
-	// maxSegments is how many datagrams one system call may carry (UDP_MAX_SEGMENTS
-	// of the kernel), maxSegmented how many bytes.
+	// maxSegments is how many datagrams one batch may hold (UDP_MAX_SEGMENTS of
+	// the kernel), maxSegmented how many bytes.
 	maxSegments  = 64
 	maxSegmented = 65000
 	// pacedRate spreads a large frame in bytes per second: 80 % of 1 Gbit/s, as
@@ -22,71 +23,120 @@ const (
 	pacedRate = 100_000_000
 )
 
-// datagrams sends batches of equally long datagrams from one unconnected
-// socket, with UDP generic segmentation offload where the kernel has it
-// (udp(7) UDP_SEGMENT).
+// datagrams is an unconnected UDP socket that the streams of all clients send
+// from, each through a burst of its own.
 type datagrams struct {
-	conn *net.UDPConn
-	// plain is set once segmentation has been refused.
-	plain atomic.Bool
+	raw syscall.RawConn
+	six bool // the socket is of IPv6, and takes IPv4 addresses as mapped ones
 }
 
-// segmentControl is the control message for one stride.
-func segmentControl(dst []byte, stride int) []byte {
-	dst = dst[:unix.CmsgSpace(2)]
-	clear(dst)
-	binary.NativeEndian.PutUint64(dst[0:], uint64(unix.CmsgLen(2)))
-	binary.NativeEndian.PutUint32(dst[8:], unix.IPPROTO_UDP)
-	binary.NativeEndian.PutUint32(dst[12:], unix.UDP_SEGMENT)
-	binary.NativeEndian.PutUint16(dst[16:], uint16(stride))
-	return dst
-}
-
-// send sends a slab of datagrams of stride bytes each, pacing what is longer
-// than one batch. It is called by one goroutine per stream. A client whose
-// port is closed is no error: the control link tells when it is gone.
-func (d *datagrams) send(slab []byte, stride int, to netip.AddrPort) error {
-	if stride <= 0 || len(slab)%stride != 0 {
-		return fmt.Errorf("send video: %d bytes are not datagrams of %d", len(slab), stride)
+func newDatagrams(conn *net.UDPConn) (*datagrams, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("send from %s: %w", conn.LocalAddr(), err)
 	}
-	var control [32]byte
-	perBatch := min(maxSegments, maxSegmented/stride) * stride
-	began, sent := time.Now(), 0
-	for len(slab) > 0 {
-		batch := slab[:min(perBatch, len(slab))]
-		if err := d.batch(batch, stride, to, control[:]); err != nil {
+	d := &datagrams{raw: raw}
+	var local unix.Sockaddr
+	err = errors.Join(raw.Control(func(fd uintptr) { local, err = unix.Getsockname(int(fd)) }), err)
+	if err != nil {
+		return nil, fmt.Errorf("send from %s: %w", conn.LocalAddr(), err)
+	}
+	_, d.six = local.(*unix.SockaddrInet6)
+	return d, nil
+}
+
+// sendFrame sends the datagrams of one frame, and paces what is longer than
+// maxSegmented. A client whose port is closed is no error: the control link
+// tells when it is gone.
+func (b *burst) sendFrame(frame rtp.Batch, to netip.AddrPort) error {
+	if err := b.begin(to); err != nil {
+		return err
+	}
+	p := pacer{began: time.Now()}
+	for i := range frame.Blocks {
+		data, parity := frame.Block(i)
+		limit := batchLimit(frame.Stride(), len(parity)/frame.Stride())
+		for _, run := range [...][]byte{data, parity} {
+			if err := b.sendRun(run, frame.Stride(), limit, &p); err != nil {
+				return err
+			}
+		}
+	}
+	return b.flush()
+}
+
+// batchLimit is how many bytes of a block one batch may hold. Some links drop a
+// batch as a whole. The block survives that if no batch has more packets than
+// the block has parity, and none has data and parity.
+func batchLimit(stride, parity int) int {
+	limit := min(maxSegments, maxSegmented/stride)
+	if parity > 0 {
+		limit = min(limit, parity)
+	}
+	return max(limit, 1) * stride
+}
+
+// sendRun adds datagrams in batches of at most limit bytes, which never hold
+// anything else.
+func (b *burst) sendRun(run []byte, stride, limit int, p *pacer) error {
+	for len(run) > 0 {
+		batch := run[:min(limit, len(run))]
+		run = run[len(batch):]
+		if p.full(len(batch)) {
+			if err := b.flush(); err != nil {
+				return err
+			}
+			p.pause()
+		}
+		if err := b.add(batch, stride); err != nil {
 			return err
 		}
-		slab = slab[len(batch):]
-		if sent += len(batch); len(slab) > 0 {
-			time.Sleep(time.Duration(sent)*time.Second/pacedRate - time.Since(began))
-		}
 	}
 	return nil
 }
 
-func (d *datagrams) batch(batch []byte, stride int, to netip.AddrPort, control []byte) error {
-	if len(batch) > stride && !d.plain.Load() {
-		_, _, err := d.conn.WriteMsgUDPAddrPort(batch, segmentControl(control, stride), to)
-		switch {
-		case err == nil || refused(err):
-			return nil
-		case errors.Is(err, unix.EIO), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOPROTOOPT), errors.Is(err, unix.EOPNOTSUPP):
-			d.plain.Store(true)
-		default:
-			return fmt.Errorf("send video: %w", err)
+// pacer spreads the bytes of one frame.
+type pacer struct {
+	began         time.Time
+	sent, pending int
+}
+
+// full reports whether a pause is due before n more bytes; else it counts them.
+func (p *pacer) full(n int) bool {
+	full := p.pending > 0 && p.pending+n > maxSegmented
+	if full {
+		p.sent, p.pending = p.sent+p.pending, 0
+	}
+	p.pending += n
+	return full
+}
+
+// pause sleeps until what was sent fits the rate.
+func (p *pacer) pause() {
+	time.Sleep(time.Duration(p.sent)*time.Second/pacedRate - time.Since(p.began))
+}
+
+// sendAll sends some datagrams of any lengths, each for itself.
+func (b *burst) sendAll(list [][]byte, to netip.AddrPort) error {
+	if err := b.begin(to); err != nil {
+		return err
+	}
+	for _, d := range list {
+		if err := b.add(d, len(d)); err != nil {
+			return err
 		}
 	}
-	for ; len(batch) > 0; batch = batch[stride:] {
-		if _, err := d.conn.WriteToUDPAddrPort(batch[:stride], to); err != nil && !refused(err) {
-			return fmt.Errorf("send video: %w", err)
-		}
-	}
-	return nil
+	return b.flush()
 }
 
 // refused reports errors that an earlier datagram's ICMP answer left on the
 // socket, or that pass by themselves.
 func refused(err error) bool {
 	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENOBUFS)
+}
+
+// unsegmented reports errors by which a kernel, a device or a route refuses
+// segmentation offload.
+func unsegmented(err error) bool {
+	return errors.Is(err, unix.EIO) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, unix.EOPNOTSUPP)
 }

@@ -60,7 +60,7 @@ type Host struct {
 	enet                  *enet.Host // serves the control links while Run runs
 	http, https, rtsp     net.Listener
 	video, control, audio *net.UDPConn
-	sender                *datagrams
+	pictures, sounds      *datagrams // send from video and audio
 	streams               sync.WaitGroup // goroutines of single links
 	settled               chan struct{}
 	settle                func() // closes settled
@@ -87,7 +87,14 @@ func New(o Options) (*Host, error) {
 		h.closeSockets()
 		return nil, err
 	}
-	h.sender = &datagrams{conn: h.video}
+	h.pictures, err = newDatagrams(h.video)
+	if err == nil {
+		h.sounds, err = newDatagrams(h.audio)
+	}
+	if err != nil {
+		h.closeSockets()
+		return nil, err
+	}
 	h.enet = enet.NewHost(h.control, enet.HostOptions{
 		MaxPeers: 256, MaxChannels: control.Channels, PeerTimeout: h.o.Config.Limits.ClientTimeout.Std(), Accept: h.accept,
 	})

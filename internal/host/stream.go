@@ -68,6 +68,7 @@ type videoStream struct {
 	host       *Host
 	link       *link
 	packetizer *rtp.VideoPacketizer
+	burst      *burst
 	start      int64 // CLOCK_MONOTONIC of the first frame
 	first      bool
 	// warned are the faults that were told already.
@@ -84,7 +85,7 @@ func newVideoStream(h *Host, l *link, a *rtsp.Announce) (*videoStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &videoStream{host: h, link: l, packetizer: packetizer, first: true, warned: map[evidence.FaultID]bool{}}, nil
+	return &videoStream{host: h, link: l, packetizer: packetizer, burst: newBurst(h.pictures), first: true, warned: map[evidence.FaultID]bool{}}, nil
 }
 
 // frame sends one frame.
@@ -112,7 +113,7 @@ func (v *videoStream) frame(f *ipc.Frame) {
 	if batch.WithoutFEC {
 		v.warn(evidence.FaultFrameWithoutFEC, strconv.Itoa(len(f.Data))+" bytes")
 	}
-	if err := v.host.sender.send(batch.Slab(), batch.Stride(), *to); err != nil {
+	if err := v.burst.sendFrame(batch, *to); err != nil {
 		v.host.floods.add("video not sent: "+err.Error(), v.link.session.ID())
 		return
 	}

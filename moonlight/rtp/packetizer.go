@@ -43,6 +43,7 @@ type Batch struct {
 	Blocks, Data, Parity int
 	// WithoutFEC is set when the frame was too large for parity.
 	WithoutFEC bool
+	shapes     [MaxBlocks]shape
 }
 
 // Len is the number of datagrams.
@@ -53,6 +54,17 @@ func (b Batch) Stride() int { return b.stride }
 
 // Slab is all datagrams one after the other, as UDP segmentation offload takes them.
 func (b Batch) Slab() []byte { return b.slab }
+
+// Block returns the datagrams of the i-th FEC block, those with data and those
+// with parity, as parts of the slab.
+func (b Batch) Block(i int) (data, parity []byte) {
+	at := 0
+	for _, s := range b.shapes[:i] {
+		at += s.data + s.parity
+	}
+	from, mid := at*b.stride, (at+b.shapes[i].data)*b.stride
+	return b.slab[from:mid:mid], b.slab[mid : mid+b.shapes[i].parity*b.stride]
+}
 
 // Datagram returns the i-th one.
 func (b Batch) Datagram(i int) []byte { return b.slab[i*b.stride : (i+1)*b.stride] }
@@ -107,6 +119,7 @@ type layout struct {
 	percentage                int // before the minimum of a block
 	withoutFEC                bool
 	total                     int // packets with parity
+	shapes                    [MaxBlocks]shape
 }
 
 func (p *VideoPacketizer) layout(length int) (layout, error) {
@@ -131,6 +144,7 @@ func (p *VideoPacketizer) layout(length int) (layout, error) {
 	for b := range l.blocks {
 		data := min(l.perBlock, l.packets-b*l.perBlock)
 		_, parity := p.parity(data, l.percentage)
+		l.shapes[b] = shape{data, parity}
 		l.total += data + parity
 	}
 	return l, nil
@@ -188,7 +202,7 @@ func (p *VideoPacketizer) Packetize(f Frame) (Batch, error) {
 	}
 	return Batch{
 		slab: slab, stride: stride, FrameIndex: p.frame, Blocks: l.blocks, Data: l.packets,
-		Parity: l.total - l.packets, WithoutFEC: l.withoutFEC,
+		Parity: l.total - l.packets, WithoutFEC: l.withoutFEC, shapes: l.shapes,
 	}, nil
 }
 

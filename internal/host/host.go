@@ -60,7 +60,7 @@ type Host struct {
 	enet                  *enet.Host // serves the control links while Run runs
 	http, https, rtsp     net.Listener
 	video, control, audio *net.UDPConn
-	pictures, sounds      *datagrams // send from video and audio
+	pictures, sounds      *datagrams     // send from video and audio
 	streams               sync.WaitGroup // goroutines of single links
 	settled               chan struct{}
 	settle                func() // closes settled

@@ -53,7 +53,7 @@ func launch(t *testing.T, ls *links, c client) *link {
 func negotiate(t *testing.T, ls *links, c client) *link {
 	t.Helper()
 	l := launch(t, ls, c)
-	if !l.announce(&rtsp.Announce{Features: c.features}) {
+	if !l.announce(&rtsp.Announce{Features: c.features}, rates{}) {
 		t.Fatal("the announce is refused")
 	}
 	return l
@@ -190,7 +190,7 @@ func TestLaunchByAPI(t *testing.T) {
 	if ls.negotiating(l.address.String(), false, at(home).Addr()) != l {
 		t.Error("the client that names the launch's address is not found")
 	}
-	l.announce(&rtsp.Announce{})
+	l.announce(&rtsp.Announce{}, rates{})
 	if ls.negotiating(l.address.String(), false, at(away).Addr()) != nil {
 		t.Error("after the announce another address is taken")
 	}

@@ -31,6 +31,7 @@ type link struct {
 
 	mu        sync.Mutex // covers what follows
 	announced *rtsp.Announce
+	rates     rates // set with announced
 	// knocking are ENet connections that have not proved yet to be the client's.
 	knocking []*enet.Peer
 	peer     *enet.Peer
@@ -113,13 +114,13 @@ func (l *link) isGone() bool {
 
 // announce notes what the client has decided on. It reports false if the client
 // had announced before.
-func (l *link) announce(a *rtsp.Announce) bool {
+func (l *link) announce(a *rtsp.Announce, r rates) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.announced != nil {
 		return false
 	}
-	l.announced = a
+	l.announced, l.rates = a, r
 	l.identity.announce(a.Features)
 	return true
 }

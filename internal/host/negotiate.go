@@ -107,13 +107,15 @@ func (h *Host) announce(ctx context.Context, l *link, r *rtsp.Request) *rtsp.Res
 		h.log.Warn("announce refused", "session", l.session.ID(), "error", err)
 		return refusedAnnounce(err)
 	}
-	if !l.announce(a) {
+	video := h.config().Video
+	divided := divide(a, r.LowQualityAudio(), video.FECPercent, video.BitrateMaxKbps)
+	if !l.announce(a, divided) {
 		return rtsp.NewResponse(rtsp.StatusBadRequest)
 	}
 	l.session.Trace().Note(evidence.StageRTSP, "encrypts", a.EncryptionEnabled.String())
 	err = l.session.Prepare(ctx, session.Stream{
 		Width: a.Width, Height: a.Height, FPS: a.FPS,
-		BitrateKbps: h.bitrate(a), Slices: max(1, a.SlicesPerFrame), Audio: opusFor(a),
+		BitrateKbps: divided.videoKbps, Slices: max(1, a.SlicesPerFrame), Audio: divided.audio,
 	})
 	if err != nil {
 		h.log.Warn("stream refused", "session", l.session.ID(), "error", err)
@@ -149,25 +151,6 @@ func refusedAnnounce(err error) *rtsp.Response {
 		res.Reason = sentence(err.Error())
 	}
 	return res
-}
-
-// Bounds of the video's bit rate in kbit/s.
-const (
-	minBitrate = 500
-	maxBitrate = 150_000
-)
-
-// bitrate is what is left for the encoder of the rate that the user chose: the
-// client has taken off 20 % for error correction already.
-func (h *Host) bitrate(a *rtsp.Announce) int {
-	kbps := a.BitrateKbps
-	if kbps == 0 {
-		kbps = a.ConfiguredBitrateKbps * 80 / 100
-	}
-	if limit := h.config().Video.BitrateMaxKbps; limit > 0 {
-		kbps = min(kbps, limit)
-	}
-	return min(max(kbps, minBitrate), maxBitrate)
 }
 
 func (h *Host) play(l *link) *rtsp.Response {

@@ -47,9 +47,9 @@ func (h *Host) stream(l *link) {
 		return
 	}
 	l.mu.Lock()
-	a := l.announced
+	a, divided := l.announced, l.rates
 	l.mu.Unlock()
-	v, err := newVideoStream(h, l, a)
+	v, err := newVideoStream(h, l, a, divided)
 	if err != nil {
 		h.log.Error("cannot stream video", "session", l.session.ID(), "error", err)
 		l.session.End(evidence.EndLaunchFailed, err.Error())
@@ -75,8 +75,8 @@ type videoStream struct {
 	warned map[evidence.FaultID]bool
 }
 
-func newVideoStream(h *Host, l *link, a *rtsp.Announce) (*videoStream, error) {
-	config := rtp.VideoConfig{PacketSize: a.PacketSize, FECPercent: h.config().Video.FECPercent, MinParity: min(a.MinFECPackets, maxMinParity)}
+func newVideoStream(h *Host, l *link, a *rtsp.Announce, r rates) (*videoStream, error) {
+	config := rtp.VideoConfig{PacketSize: a.PacketSize, FECPercent: r.fecPercent, MinParity: r.minParity}
 	if a.EncryptionEnabled&rtsp.EncryptVideo != 0 {
 		key := l.key
 		config.Key = &key

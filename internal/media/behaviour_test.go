@@ -134,6 +134,33 @@ func TestBitrateChangesAtRunTime(t *testing.T) {
 	}
 }
 
+// TestLowRatesAreUsed: at a low bit rate x264 still encodes a busy picture, and
+// the rate holds.
+func TestLowRatesAreUsed(t *testing.T) {
+	spec := spec720()
+	spec.Encoder, spec.BitrateKbps = software()[0].Element, 500
+	if spec.Encoder != "x264enc" {
+		t.Skip("there is no x264 here")
+	}
+	e, s := newBench(t).encoding(spec)
+	must(t, e.Start())
+	const from, count = 60, 60 // the first key frame is paid for by then
+	sum := 0
+	for i := range from + count {
+		s.show(blocks(spec.Width, uint32(i)))
+		var f ipc.Frame
+		read(t, e, &f)
+		if i >= from {
+			sum += len(f.Data)
+		}
+	}
+	mean, budget := sum/count, spec.BitrateKbps*1000/8/60
+	t.Logf("%d bytes a frame, the rate allows %d", mean, budget)
+	if mean > budget*5/4 || mean < budget/4 {
+		t.Errorf("%d bytes a frame, the rate allows %d", mean, budget)
+	}
+}
+
 // TestKeyframesAreBounded: the reservoir holds for key frames of the worst picture.
 func TestKeyframesAreBounded(t *testing.T) {
 	spec := small(60)

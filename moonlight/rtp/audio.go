@@ -133,12 +133,25 @@ func (p *AudioPacketizer) Packetize(opus []byte) ([][]byte, error) {
 	return p.out[:count], nil
 }
 
+// AudioBlockBytes is how many bytes the datagrams of AudioBlock Opus packets of
+// that length have, and their parity's.
+func AudioBlockBytes(opus int, encrypted bool) int {
+	length := audioPayload(opus, encrypted)
+	return AudioBlock*(audioHeader+length) + AudioBlockParity*(audioHeader+audioFECHeader+length)
+}
+
+// audioPayload is the length of an Opus packet in its datagram.
+func audioPayload(opus int, encrypted bool) int {
+	if encrypted {
+		return opus + aes.BlockSize - opus%aes.BlockSize
+	}
+	return opus
+}
+
 // prepare makes the memory for packets of that length.
 func (p *AudioPacketizer) prepare(length int) {
 	p.length = length
-	if p.block != nil {
-		length += aes.BlockSize - length%aes.BlockSize
-	}
+	length = audioPayload(length, p.block != nil)
 	p.data = make([]byte, audioHeader+length)
 	for j := range p.parity {
 		p.parity[j] = make([]byte, audioHeader+audioFECHeader+length)

@@ -21,6 +21,16 @@ type VideoConfig struct {
 	Key *[16]byte
 }
 
+// VideoPacket is what a packet of that size (VideoConfig.PacketSize) carries of
+// a frame in bytes, and how long its datagram is.
+func VideoPacket(packetSize int, encrypted bool) (payload, datagram int) {
+	payload, datagram = packetSize-datagramExtra, packetSize+datagramExtra
+	if encrypted {
+		datagram += encryptedExtra
+	}
+	return payload, datagram
+}
+
 // Frame is one access unit.
 type Frame struct {
 	// Data is an H.264 or HEVC byte stream, or an AV1 temporal unit. With IDR

@@ -95,9 +95,14 @@ func x264(spec *media.EncodeSpec, cpus int) string {
 		preset, spec.BitrateKbps, reservoir(spec), threads, threads > 1, options)
 }
 
-// reservoir is two frame intervals in milliseconds.
+// leastReservoir is in bytes. With less, x264 finds no way to encode a busy
+// picture of 1280x720 that fits, and skips every block of every frame.
+const leastReservoir = 5 << 10
+
+// reservoir is two frame intervals in milliseconds, and more at low bit rates.
 func reservoir(spec *media.EncodeSpec) int {
-	return max(1, (2000*spec.FPSDen+spec.FPSNum-1)/spec.FPSNum)
+	least := (leastReservoir*8 + spec.BitrateKbps - 1) / spec.BitrateKbps
+	return max(1, least, (2000*spec.FPSDen+spec.FPSNum-1)/spec.FPSNum)
 }
 
 func openh264(spec *media.EncodeSpec) string {

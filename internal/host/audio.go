@@ -28,7 +28,7 @@ func (h *Host) listen(l *link) {
 		h.log.Error("cannot stream audio", "session", l.session.ID(), "error", err)
 		return
 	}
-	s := &audioStream{host: h, link: l, packetizer: packetizer, burst: newBurst(h.sounds)}
+	s := &audioStream{host: h, link: l, packetizer: packetizer, burst: h.quiet.audio.newBurst()}
 	l.session.PlaySound(s.packet)
 }
 

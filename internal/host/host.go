@@ -60,8 +60,8 @@ type Host struct {
 	enet                  *enet.Host // serves the control links while Run runs
 	http, https, rtsp     net.Listener
 	video, control, audio *net.UDPConn
-	pictures, sounds      *datagrams     // send from video and audio
-	streams               sync.WaitGroup // goroutines of single links
+	quiet                 struct{ video, control, audio *quietConn } // the same sockets
+	streams               sync.WaitGroup                             // goroutines of single links
 	settled               chan struct{}
 	settle                func() // closes settled
 }
@@ -87,15 +87,11 @@ func New(o Options) (*Host, error) {
 		h.closeSockets()
 		return nil, err
 	}
-	h.pictures, err = newDatagrams(h.video)
-	if err == nil {
-		h.sounds, err = newDatagrams(h.audio)
-	}
-	if err != nil {
+	if err := h.bypass(); err != nil {
 		h.closeSockets()
 		return nil, err
 	}
-	h.enet = enet.NewHost(h.control, enet.HostOptions{
+	h.enet = enet.NewHost(h.quiet.control, enet.HostOptions{
 		MaxPeers: 256, MaxChannels: control.Channels, PeerTimeout: h.o.Config.Limits.ClientTimeout.Std(), Accept: h.accept,
 	})
 	return h, nil
@@ -133,6 +129,21 @@ func (h *Host) bind() error {
 		_ = udp.SetReadBuffer(1 << 20)
 		_ = udp.SetWriteBuffer(4 << 20)
 		*s.to = udp
+	}
+	return nil
+}
+
+// bypass makes the quiet connections of the sockets.
+func (h *Host) bypass() error {
+	for _, s := range []struct {
+		from *net.UDPConn
+		to   **quietConn
+	}{{h.video, &h.quiet.video}, {h.control, &h.quiet.control}, {h.audio, &h.quiet.audio}} {
+		conn, err := newQuietConn(s.from)
+		if err != nil {
+			return err
+		}
+		*s.to = conn
 	}
 	return nil
 }
@@ -184,8 +195,8 @@ func (h *Host) Run(ctx context.Context) error {
 	serve("serve https", func() error { return secure.ServeTLS(h.limiter.Listen(h.https, "https"), "", "") })
 	serve("serve rtsp", func() error { return negotiation.Serve(ctx, h.limiter.Listen(h.rtsp, "rtsp")) })
 	serve("serve control", func() error { return h.enet.Run(ctx) })
-	serve("receive video pings", func() error { return h.receivePings(h.video, videoOf) })
-	serve("receive audio pings", func() error { return h.receivePings(h.audio, audioOf) })
+	serve("receive video pings", func() error { return h.receivePings(h.quiet.video, videoOf) })
+	serve("receive audio pings", func() error { return h.receivePings(h.quiet.audio, audioOf) })
 	running.Go(func() { h.floods.run(ctx, h.strayDatagrams) })
 	<-ctx.Done()
 	h.api.Close()

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"net"
 	"strconv"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 const pingTimeout = 10 * time.Second
 
 // receivePings reads the pings for one stream until its socket is closed.
-func (h *Host) receivePings(conn *net.UDPConn, stream func(*link) *destination) error {
+func (h *Host) receivePings(conn *quietConn, stream func(*link) *destination) error {
 	buf := make([]byte, 256)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(buf)
@@ -85,7 +84,7 @@ func newVideoStream(h *Host, l *link, a *rtsp.Announce, r rates) (*videoStream, 
 	if err != nil {
 		return nil, err
 	}
-	return &videoStream{host: h, link: l, packetizer: packetizer, burst: newBurst(h.pictures), first: true, warned: map[evidence.FaultID]bool{}}, nil
+	return &videoStream{host: h, link: l, packetizer: packetizer, burst: h.quiet.video.newBurst(), first: true, warned: map[evidence.FaultID]bool{}}, nil
 }
 
 // frame sends one frame.

@@ -88,9 +88,15 @@ func (r *reader) stop() {
 	r.conn.SetReadDeadline(time.Time{})
 }
 
+// addrPortConn is a *net.UDPConn, or one that works like it.
+type addrPortConn interface {
+	ReadFromUDPAddrPort(p []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(p []byte, to netip.AddrPort) (int, error)
+}
+
 // readFrom reads without allocating where the socket can.
 func readFrom(conn net.PacketConn, buffer []byte) (int, netip.AddrPort, error) {
-	if udp, ok := conn.(*net.UDPConn); ok {
+	if udp, ok := conn.(addrPortConn); ok {
 		n, from, err := udp.ReadFromUDPAddrPort(buffer)
 		return n, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), err
 	}
@@ -107,7 +113,7 @@ func readFrom(conn net.PacketConn, buffer []byte) (int, netip.AddrPort, error) {
 }
 
 func writeTo(conn net.PacketConn, datagram []byte, to netip.AddrPort) error {
-	if udp, ok := conn.(*net.UDPConn); ok {
+	if udp, ok := conn.(addrPortConn); ok {
 		_, err := udp.WriteToUDPAddrPort(datagram, to)
 		return err
 	}

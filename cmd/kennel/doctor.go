@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kennel-stream/kennel/internal/diagnosis"
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/logsource"
 )
@@ -168,7 +169,7 @@ func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
 func diagnose(cmd *cobra.Command, c *diagnosis.Catalogue, o logsource.Options, tell func(diagnosis.Link), args []string) (*diagnosis.Diagnosis, error) {
 	boundMemory()
 	o.Stdin = cmd.InOrStdin()
-	bar := progressBar{w: cmd.ErrOrStderr(), began: time.Now()}
+	bar := progressBar{w: escape.Below(cmd.ErrOrStderr()), began: time.Now()}
 	if isTerminal(cmd.ErrOrStderr()) && !o.Follow {
 		o.Progress = bar.show
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
 
@@ -34,7 +35,7 @@ func main() {
 			stop()
 			os.Exit(int(verdict))
 		}
-		printError(os.Stderr, err)
+		printError(escape.NewWriter(os.Stderr), err)
 		stop()
 		os.Exit(exitCode(err))
 	}
@@ -50,6 +51,9 @@ func newRoot() *cobra.Command {
   kennel probe --show     # see a stream without Moonlight`,
 		Version: version, SilenceErrors: true, SilenceUsage: true,
 	}
+	// Whatever a command prints can hold what an app or a client named.
+	root.SetOut(escape.NewWriter(os.Stdout))
+	root.SetErr(escape.NewWriter(os.Stderr))
 	root.SetUsageTemplate(usageTemplate)
 	root.SetVersionTemplate("kennel version {{.Version}}\n")
 	root.AddCommand(newManual(), newServe(), newPair(), newApps(), newClients(), newSessions(), newHealth(), newDoctor(), newProbe(), newImport(), newBench(), newDemo())

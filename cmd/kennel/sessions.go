@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/meter"
 	"github.com/kennel-stream/kennel/internal/session"
@@ -167,7 +168,7 @@ func describe(e evidence.Event) string {
 	slices.Sort(names)
 	for _, name := range names {
 		if e.Attrs[name] != "" {
-			parts = append(parts, name+"="+e.Attrs[name])
+			parts = append(parts, name+"="+escape.Text(e.Attrs[name]))
 		}
 	}
 	return strings.Join(parts, " ")

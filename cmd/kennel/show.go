@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/probe"
 	"github.com/kennel-stream/kennel/internal/terminal"
@@ -24,7 +25,7 @@ func showStream(cmd *cobra.Command, f probeFlags, o *probe.Options) error {
 		show.For = o.Duration
 	}
 	o.Duration = endless
-	if out, ok := cmd.OutOrStdout().(*os.File); ok && !f.asJSON && terminal.Is(os.Stdin, out) {
+	if out, ok := escape.Below(cmd.OutOrStdout()).(*os.File); ok && !f.asJSON && terminal.Is(os.Stdin, out) {
 		o.Script = func(ctx context.Context, p *probe.Pilot) (err error) {
 			// Not before there is something to see: pairing may need a person.
 			if show.Screen, err = terminal.Open(os.Stdin, out, os.Getenv); err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/kennel-stream/kennel/internal/escape"
 )
 
 // table prints rows in columns. Its error is that of the first failed write.
@@ -18,7 +20,13 @@ func newTable(w io.Writer, columns ...string) table {
 	return t
 }
 
-func (t table) row(cells ...string) { _, _ = fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+// row adds a line. Cells may hold what others chose, such as names and titles.
+func (t table) row(cells ...string) {
+	for i := range cells {
+		cells[i] = escape.Text(cells[i])
+	}
+	_, _ = fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+}
 
 func (t table) flush() error { return t.w.Flush() }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
 
@@ -330,7 +331,7 @@ func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 }
 
 func cell(text string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(text, "|", "\\|"), "\n", " ")
+	return strings.ReplaceAll(escape.Text(strings.ReplaceAll(text, "\n", " ")), "|", "\\|")
 }
 
 // WriteMarkdown writes the report of one log.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"html"
 	"strconv"
+
+	"github.com/kennel-stream/kennel/internal/escape"
 )
 
 // SVG writes the picture as a file of its own.
@@ -27,7 +29,7 @@ func (p *Picture) Element() []byte {
 
 func (p *Picture) open(b *bytes.Buffer, space string) {
 	fmt.Fprintf(b, `<svg%s viewBox="0 0 %s %s" role="img" font-family="Go,system-ui,'DejaVu Sans',sans-serif"><title>%s</title>`+"\n",
-		space, number(p.width), number(p.height), html.EscapeString(p.title))
+		space, number(p.width), number(p.height), html.EscapeString(escape.Text(p.title)))
 }
 
 func (p *Picture) close(b *bytes.Buffer) {
@@ -74,7 +76,7 @@ func (s *shape) svg(b *bytes.Buffer) {
 		if t.Anchor != Start {
 			fmt.Fprintf(b, ` text-anchor="%s"`, t.Anchor)
 		}
-		fmt.Fprintf(b, `>%s</text>`, html.EscapeString(t.Words))
+		fmt.Fprintf(b, `>%s</text>`, html.EscapeString(escape.Text(t.Words)))
 	}
 	b.WriteByte('\n')
 }

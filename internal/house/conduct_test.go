@@ -43,6 +43,29 @@ var conduct = []rule{
 	},
 }
 
+// TestOneWayToTheTerminal: what a command prints may hold what an app or a client
+// chose, and only main knows the terminal itself, under the writer that escapes it.
+func TestOneWayToTheTerminal(t *testing.T) {
+	own := []string{"cmd/kennel/main.go", "cmd/kennel/hidden.go", "cmd/kennel/hostile_test.go"}
+	for _, p := range packages(t) {
+		for _, file := range p.files {
+			if file.test || !strings.HasPrefix(file.name, "cmd/kennel/") || slices.Contains(own, file.name) {
+				continue
+			}
+			ast.Inspect(file.syntax, func(node ast.Node) bool {
+				s, ok := node.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if of, ok := s.X.(*ast.Ident); ok && of.Name == "os" && (s.Sel.Name == "Stdout" || s.Sel.Name == "Stderr") {
+					t.Errorf("%s uses os.%s: print to cmd.OutOrStdout() or cmd.ErrOrStderr(), which escape", file.name, s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 func TestConduct(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, file := range p.files {

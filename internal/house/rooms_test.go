@@ -14,7 +14,7 @@ var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
 		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/connlimit", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
-		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
+		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/escape", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolfconfig", "internal/wolflog", "moonlight",
 	},
@@ -54,7 +54,7 @@ var rooms = map[string][]string{
 		"internal/app", "internal/barcode", "internal/card", "internal/config", "internal/confine", "internal/diagnosis", "internal/display", "internal/evidence",
 		"internal/ipc", "internal/media", "internal/meter", "internal/pad", "internal/process", "internal/scene", "internal/sound", "internal/store",
 	},
-	"internal/diagnosis": {"internal/drawing", "internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
+	"internal/diagnosis": {"internal/drawing", "internal/escape", "internal/evidence", "internal/logscan", "internal/meter", "internal/store", "internal/wolflog"},
 	"internal/display": {
 		"internal/card", "internal/display/pixel", "internal/display/region", "internal/evidence", "internal/ipc", "internal/process", "internal/scene", "wayland",
 	},
@@ -88,6 +88,7 @@ var rooms = map[string][]string{
 	"internal/display/pixel":       {"internal/display/region"},
 	"internal/display/region":      {},
 	"internal/discovery":           {},
+	"internal/escape":              {},
 	"internal/connlimit":           {},
 	"internal/systemd":             {},
 	"internal/logscan":             {},
@@ -96,7 +97,7 @@ var rooms = map[string][]string{
 	"internal/boxart":              {"internal/lettering"},
 	"internal/card":                {"internal/lettering"},
 	"internal/lettering":           {},
-	"internal/drawing":             {"internal/lettering"},
+	"internal/drawing":             {"internal/escape", "internal/lettering"},
 	"internal/barcode":             {},
 	"internal/pulse":               {},
 	"internal/evidence":            {},

@@ -107,7 +107,7 @@ func batches(t *testing.T, receiver *net.UDPConn, count, stride int) (list [][]b
 func TestLossOfOneBatchCostsNoFrame(t *testing.T) {
 	key := [16]byte{1}
 	for _, key := range []*[16]byte{nil, &key} {
-		for _, length := range []int{300, 1500, 3000, 20_000, 100_000, 300_000} {
+		for _, length := range []int{300, 1500, 3000, 20_000, 100_000} {
 			t.Run(fmt.Sprintf("%d bytes, encrypted %t", length, key != nil), func(t *testing.T) { loseBatches(t, key, length) })
 		}
 	}

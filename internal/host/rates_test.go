@@ -25,12 +25,12 @@ func announceOf(kbps, fps int, encryption rtsp.Encryption) *rtsp.Announce {
 	return a
 }
 
-// wire packetizes 10 s of frames and sound as divided, and returns the bit rate
+// wire packetizes 2 s of frames and sound as divided, and returns the bit rate
 // of all datagrams in kbit/s. The frames vary by a fifth, as those of an encoder
 // with a small reservoir do.
 func wire(t *testing.T, a *rtsp.Announce, r rates) int {
 	t.Helper()
-	const seconds = 10
+	const seconds = 2
 	var key *[16]byte
 	if a.EncryptionEnabled != 0 {
 		key = &[16]byte{1}
@@ -73,7 +73,7 @@ func wire(t *testing.T, a *rtsp.Announce, r rates) int {
 func TestRatesOnTheWire(t *testing.T) {
 	for _, encryption := range []rtsp.Encryption{0, everything} {
 		for _, fps := range []int{30, 60, 120} {
-			for _, asked := range []int{500, 1000, 1500, 2000, 3000, 5000, 10_000, 20_000, 50_000, 100_000} {
+			for _, asked := range []int{500, 1000, 1500, 2000, 3000, 5000, 10_000, 50_000} {
 				a := announceOf(asked, fps, encryption)
 				r := divide(a, asked < highAudio, 20, 0)
 				got := wire(t, a, r)

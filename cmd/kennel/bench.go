@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kennel-stream/kennel/internal/bench"
+	"github.com/kennel-stream/kennel/internal/escape"
 	"github.com/kennel-stream/kennel/internal/evidence"
 	"github.com/kennel-stream/kennel/internal/meter"
 )
@@ -80,7 +81,7 @@ func newBenchChurn() *cobra.Command {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := escape.Below(w).(*os.File)
 	if !ok {
 		return false
 	}

@@ -61,11 +61,16 @@ type Group struct {
 	hierarchy Hierarchy
 	dirs      map[string]string // controller → directory
 	strange   []string          // see Groups
+	depth     int               // how many groups of the same session it lies in
 
 	mu      sync.Mutex          // covers what follows
 	pgids   []int               // process groups started in it
 	adopted []map[string]string // see Adopt
 	missed  bool                // some of those are gone
+	inner   map[string]string   // see Inner
+	// namespaces are the PID namespaces of children that got one of their own, as
+	// the links of proc(5) name them. It serves groups without a cgroup.
+	namespaces []string
 }
 
 // NewGroups finds what the machine allows. instance names this host and is
@@ -221,18 +226,36 @@ func (g *Group) enterV1() (leave func(), err error) {
 			return nil, fmt.Errorf("enter %s cgroup: %w", controller, err)
 		}
 		// root/kennel-instance/name: the thread came from root.
-		moved = append(moved, filepath.Dir(filepath.Dir(dir)))
+		home := filepath.Dir(filepath.Dir(dir))
+		for range g.depth {
+			home = filepath.Dir(home)
+		}
+		moved = append(moved, home)
 	}
 	return leave, nil
 }
 
-func (g *Group) add(pid int) {
+func (g *Group) add(pid int, own Namespaces) {
 	if g == nil {
 		return
 	}
+	namespace := ""
+	if own.Flags&syscall.CLONE_NEWPID != 0 {
+		namespace = pidNamespace(pid)
+	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.pgids = append(g.pgids, pid)
-	g.mu.Unlock()
+	if namespace != "" {
+		g.namespaces = append(g.namespaces, namespace)
+	}
+}
+
+// pidNamespace names the PID namespace of a process, "" where it is gone or may
+// not be looked at.
+func pidNamespace(pid int) string {
+	name, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+	return name
 }
 
 // Move puts a running process into the group, as a spare worker that a
@@ -246,7 +269,7 @@ func (g *Group) Move(p *Process) error {
 			return fmt.Errorf("move %s (pid %d) into %s cgroup: %w", p.name, p.pid, controller, err)
 		}
 	}
-	g.add(p.pid)
+	g.add(p.pid, Namespaces{})
 	return nil
 }
 
@@ -277,14 +300,18 @@ func (g *Group) killer() string {
 	return ""
 }
 
-// strays finds processes by process group and by the session marker.
+// strays finds processes by process group, by the session marker, and by the
+// PID namespace: a process can leave the first two.
 func (g *Group) strays() ([]int, error) {
 	g.mu.Lock()
-	pgids := slices.Clone(g.pgids)
+	pgids, namespaces := slices.Clone(g.pgids), slices.Clone(g.namespaces)
 	g.mu.Unlock()
 	marker := SessionMarker + "=" + g.name
 	return scanProcesses(func(pid int) bool {
 		if pgid, err := unix.Getpgid(pid); err == nil && slices.Contains(pgids, pgid) {
+			return true
+		}
+		if len(namespaces) > 0 && slices.Contains(namespaces, pidNamespace(pid)) {
 			return true
 		}
 		return hasMarker(pid, marker)

@@ -214,7 +214,7 @@ func (s *Spawner) start(spec Spec) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
 	}
 	p := &Process{name: spec.Name, pid: proc.Pid, group: spec.Group, proc: proc, done: make(chan struct{}), late: make(chan struct{})}
-	spec.Group.add(proc.Pid)
+	spec.Group.add(proc.Pid, spec.Namespaces)
 	s.children[p.pid] = p
 	go s.wait(p)
 	return p, nil

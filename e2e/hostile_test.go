@@ -23,6 +23,7 @@ const plainUser = 64998
 type targets struct {
 	Sockets, Files []string
 	PIDs           []int
+	Bait           int
 }
 
 type attempt struct {
@@ -31,18 +32,56 @@ type attempt struct {
 	How     string
 }
 
-// TestAHostileApp tries every socket, file and process of another session and
-// of the host, and is refused each. A host without root has one user for all
-// sessions, and must refuse just as well.
-func TestAHostileApp(t *testing.T) {
+// kind is a kind of host, and what it can hold.
+type kind struct {
+	user *syscall.Credential
+	// within is a shell command line that makes the host's surroundings, as root.
+	within string
+	clone  uintptr
+	// listed: apps can see that other processes are there. shared: they have the
+	// files and sockets of the host's user.
+	listed, shared bool
+}
+
+// TestAHostileAppOfRoot tries every socket, file and process of another session
+// and of the host, and is refused each.
+func TestAHostileAppOfRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Run("as a plain user", func(t *testing.T) { tryHostileApp(t, nil) })
-		return
+		t.Skip("needs root")
 	}
-	t.Run("root", func(t *testing.T) { tryHostileApp(t, nil) })
-	t.Run("plain user", func(t *testing.T) {
-		tryHostileApp(t, &syscall.Credential{Uid: plainUser, Gid: plainUser})
-	})
+	tryHostileApp(t, kind{})
+}
+
+// TestAHostileAppOfAPlainUser: a host without root has one user for all sessions,
+// and must refuse just as well.
+func TestAHostileAppOfAPlainUser(t *testing.T) {
+	tryHostileApp(t, kind{user: plain()})
+}
+
+// TestAHostileAppBelowAMaskedProc: a container engine covers files of /proc, and
+// then the kernel lets no user namespace have a /proc of its own.
+func TestAHostileAppBelowAMaskedProc(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to cover a file of /proc")
+	}
+	tryHostileApp(t, kind{user: plain(), clone: syscall.CLONE_NEWNS, within: "mount --make-rprivate / && mount --bind /dev/null /proc/timer_list", listed: true})
+}
+
+// TestAHostileAppWithoutNamespaces: in a container with the engine's profile no
+// user namespace can be made.
+func TestAHostileAppWithoutNamespaces(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to forbid user namespaces")
+	}
+	tryHostileApp(t, kind{user: plain(), clone: syscall.CLONE_NEWUSER, within: "echo 0 >/proc/sys/user/max_user_namespaces", listed: true, shared: true})
+}
+
+// plain is whom a host without root runs as.
+func plain() *syscall.Credential {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return &syscall.Credential{Uid: plainUser, Gid: plainUser}
 }
 
 const victimConfig = `version = 1
@@ -57,7 +96,8 @@ type = "process"
 args = [%q, "victim"]
 `
 
-func tryHostileApp(t *testing.T, user *syscall.Credential) {
+func tryHostileApp(t *testing.T, k kind) {
+	user := k.user
 	dir := publicDir(t)
 	program := filepath.Join(dir, "hostile")
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "./cmd/hostile")
@@ -68,7 +108,7 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	host := hostsOwn(t, dir)
 	wolf := filepath.Join(dir, "wolf", "wolf.sock")
 	docker := engineSocket(t, user)
-	s := startServerAs(t, user, dir, fmt.Sprintf(victimConfig, wolf, docker, program))
+	s := startServerOf(t, k, dir, fmt.Sprintf(victimConfig, wolf, docker, program))
 	victim, hostile := filepath.Join(dir, "victim-id"), filepath.Join(dir, "hostile-id")
 	s.pair(victim, "1111")
 	s.pair(hostile, "2222")
@@ -88,6 +128,8 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	all.Files = append(all.Files, hidden.Files...)
 	all.Files = append(all.Files, filepath.Dir(hidden.Files[0]), filepath.Dir(hidden.Files[1]), s.dir)
 	all.PIDs = append(all.PIDs, live.Processes...)
+	bait := startBait(t, user)
+	all.PIDs, all.Bait = append(all.PIDs, bait), bait
 	_ = filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			all.Files = append(all.Files, path)
@@ -98,6 +140,10 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 		t.Errorf("the socket of wolf's api: %v", err)
 	}
 	all.Sockets = append(all.Sockets, filepath.Join(s.dir, web.SocketName), wolf, docker)
+	if k.shared {
+		all.Sockets, all.Files = nil, nil // the gaps of such a host name them
+	}
+	before := states(all.PIDs)
 	raw, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +159,13 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 	if attacker.err != nil {
 		t.Errorf("the hostile app's own stream: %v\n%s", attacker.err, attacker.stderr)
 	}
-	s.judge(t, all)
+	s.judge(t, k, all)
+	after := states(all.PIDs)
+	for pid, was := range before {
+		if is := after[pid]; is != was {
+			t.Errorf("process %d was and is:\n%s\n%s", pid, was, is)
+		}
+	}
 	if err := s.api.StopSession(t.Context(), live.ID); err != nil {
 		t.Error(err)
 	}
@@ -121,7 +173,7 @@ func tryHostileApp(t *testing.T, user *syscall.Credential) {
 }
 
 // judge reads what the hostile app said.
-func (s *server) judge(t *testing.T, all targets) {
+func (s *server) judge(t *testing.T, k kind, all targets) {
 	t.Helper()
 	history, err := s.api.Sessions(t.Context(), true)
 	if err != nil {
@@ -140,18 +192,66 @@ func (s *server) judge(t *testing.T, all targets) {
 			}
 		}
 		tried := s.output(h.ID, "TRIED")
-		if want := len(all.Sockets) + 2*len(all.Files) + 8*len(all.PIDs); len(tried) != want {
+		if want := len(all.Sockets) + 2*len(all.Files) + meddlings*len(all.PIDs); len(tried) != want {
 			t.Errorf("%d attempts, want %d", len(tried), want)
+		}
+		looks := s.output(h.ID, "SEEN")
+		if !k.listed {
+			tried = append(tried, looks...)
 		}
 		for _, line := range tried {
 			if a := parseAttempt(t, line); a.Reached {
 				t.Errorf("reached: %s", a.What)
 			}
 		}
-		t.Logf("%d attempts", len(tried))
+		t.Logf("%d attempts, %d looks", len(tried), len(looks))
 		return
 	}
 	t.Fatal("no session of the hostile app")
+}
+
+// meddlings is how many things a hostile app tries with a process.
+const meddlings = 36
+
+// startBait starts a process of the host's user outside of every session.
+func startBait(t *testing.T, user *syscall.Credential) int {
+	t.Helper()
+	cmd := exec.Command("sleep", "120")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-gone
+	})
+	return cmd.Process.Pid
+}
+
+// states are what somebody could have changed of each process, "" for one that
+// is gone.
+func states(pids []int) map[int]string {
+	all := map[int]string{}
+	for _, pid := range pids {
+		var text strings.Builder
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if _, rest, ok := strings.Cut(string(stat), ") "); ok {
+			f := strings.Fields(rest)
+			// pgrp, session, nice, real-time priority, policy (proc_pid_stat(5)).
+			fmt.Fprintln(&text, f[2], f[3], f[16], f[37], f[38])
+		}
+		for _, name := range []string{"oom_score_adj", "coredump_filter", "limits"} {
+			raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
+			text.Write(raw)
+		}
+		all[pid] = text.String()
+	}
+	return all
 }
 
 func parseAttempt(t *testing.T, line string) (a attempt) {
@@ -261,8 +361,14 @@ func publicDir(t testing.TB) string {
 // startServerAs starts a host as another user, with programs that he can read.
 func startServerAs(t testing.TB, user *syscall.Credential, dir, text string) *server {
 	t.Helper()
+	return startServerOf(t, kind{user: user}, dir, text)
+}
+
+// startServerOf starts a host of a kind.
+func startServerOf(t testing.TB, k kind, dir, text string) *server {
+	t.Helper()
 	data := filepath.Join(dir, "data")
-	if user == nil {
+	if k.user == nil {
 		return startServerIn(t, data, freeBase(t), text)
 	}
 	for _, name := range []string{"kennel", "kennel-media"} {
@@ -279,8 +385,18 @@ func startServerAs(t testing.TB, user *syscall.Credential, dir, text string) *se
 		t.Fatal(err)
 	}
 	port := freeBase(t)
-	cmd := exec.Command(filepath.Join(dir, "kennel"), "serve", "--data", data, "--port", fmt.Sprint(port), "--log-level", "debug", "--config", file)
+	args := []string{filepath.Join(dir, "kennel"), "serve", "--data", data, "--port", fmt.Sprint(port), "--log-level", "debug", "--config", file}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: k.user}
+	if k.within != "" {
+		become := fmt.Sprintf("%s && exec setpriv --reuid=%d --regid=%d --clear-groups \"$@\"", k.within, k.user.Uid, k.user.Gid)
+		cmd = exec.Command("/bin/sh", append([]string{"-c", become, "sh"}, args...)...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: k.clone}
+		if k.clone == syscall.CLONE_NEWUSER {
+			all := []syscall.SysProcIDMap{{Size: 1 << 16}}
+			cmd.SysProcAttr.UidMappings, cmd.SysProcAttr.GidMappings, cmd.SysProcAttr.GidMappingsEnableSetgroups = all, all, true
+		}
+	}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
 	return start(t, cmd, data, port)
 }

@@ -62,6 +62,8 @@ type RunnerSpec struct {
 	// when it ends otherwise; empty for End.
 	OnExit  Policy `json:"on_exit,omitempty"`
 	OnCrash Policy `json:"on_crash,omitempty"`
+	// Limits are those of a process; a container has its own.
+	Limits Limits `json:"limits,omitzero"`
 	// Container is what a container is made of; nil for other types.
 	Container *ContainerSpec `json:"container,omitempty"`
 }
@@ -167,6 +169,8 @@ type Processes struct {
 	// does not see where it runs as the host's own user; Engines are sockets of
 	// container engines, which such an app does not see either.
 	Private, Engines []string
+
+	cells cells
 }
 
 var _ Runner = (*Processes)(nil)
@@ -204,8 +208,19 @@ func (r *Processes) Start(ctx context.Context, spec Spec, place Place) (Running,
 		}
 		ps.Args = spec.Runner.Args[1:]
 	}
+	limits := spec.Runner.Limits.filled(machineMiB())
+	unmet, err := limited(&ps, limits)
+	if err != nil {
+		return nil, failedStart(spec, err)
+	}
 	if r.Confine != nil {
-		if ps, err = r.confined(ps, spec, place); err != nil {
+		plan := r.plan(ps, spec, place)
+		plan.Processes = r.processes(unmet)
+		plan.TmpBytes, plan.HomeBytes = int64(limits.TmpMiB)<<20, int64(limits.HomeMiB)<<20
+		if r.Confine.Processes {
+			return r.inCell(ctx, ps, plan, spec, place)
+		}
+		if ps, err = plan.Prepare(ps, place.Executable); err != nil {
 			return nil, err
 		}
 	}
@@ -216,10 +231,13 @@ func (r *Processes) Start(ctx context.Context, spec Spec, place Place) (Running,
 	return running{p, time.Now()}, nil
 }
 
-// confined starts the app by way of a process that keeps it in its session.
-func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.Spec, error) {
+// plan says how an app is kept in its session.
+func (r *Processes) plan(ps process.Spec, spec Spec, place Place) confine.Plan {
 	plan := confine.Plan{
-		Abilities: *r.Confine, Tmp: filepath.Join(place.RuntimeDir, "tmp"), Keep: []string{place.RuntimeDir},
+		Abilities: *r.Confine,
+		Layout: confine.Layout{
+			Tmp: filepath.Join(place.RuntimeDir, "tmp"), Home: place.Home, Keep: []string{place.RuntimeDir}, Owner: place.Credential,
+		},
 		User: ps.Credential, NewPrivileges: spec.Runner.NewPrivileges,
 		Path: ps.Path, Args: append([]string{ps.Path}, ps.Args...),
 	}
@@ -229,7 +247,18 @@ func (r *Processes) confined(ps process.Spec, spec Spec, place Place) (process.S
 	if ps.Credential == nil {
 		plan.Hide, plan.Mask = r.Private, r.Engines
 	}
-	return plan.Prepare(ps, place.Executable)
+	return plan
+}
+
+// processes is the limit of processes that the app has to set for itself,
+// because no control group holds it. The kernel counts by user and user
+// namespace: where neither is the session's own, the processes of others would
+// count, too, and there is no limit.
+func (r *Processes) processes(unmet process.Limits) int {
+	if r.Confine.Users || r.Confine.Mounts {
+		return unmet.PIDs
+	}
+	return 0
 }
 
 // Left implements Runner: processes are found by their own means.

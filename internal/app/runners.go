@@ -32,8 +32,11 @@ func (r *Runners) Start(ctx context.Context, spec Spec, place Place) (Running, e
 	return r.of(spec).Start(ctx, spec, place)
 }
 
-// Forget ends what is kept of a session for Left.
-func (r *Runners) Forget(session string) { r.Containers.forget(session) }
+// Forget ends what is kept of a session.
+func (r *Runners) Forget(session string) {
+	r.Containers.forget(session)
+	r.Processes.cells.forget(session)
+}
 
 // Owes tells whether something of a session is still to be removed, once that is
 // possible.

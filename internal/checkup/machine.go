@@ -42,7 +42,7 @@ func checkIsolation(ctx context.Context, spawner *process.Spawner, o *Options) [
 		items = append(items, lacks("isolation", worst, "", "%s", gap))
 	}
 	if len(items) > 0 {
-		items[len(items)-1].Cure = "run as root on Linux 6.12 or later: " + strings.Join(a.Missing, "; ")
+		items[len(items)-1].Cure = cureIsolation(a)
 		return items
 	}
 	return []Item{ok("isolation", "own /tmp, shared memory, processes and abstract sockets%s", map[bool]string{true: ", own user", false: ""}[a.Users])}
@@ -63,6 +63,21 @@ func checkFiles(_ context.Context, _ *process.Spawner, o *Options) []Item {
 	return []Item{ok(name, "%v", p)}
 }
 
+// cureIsolation says what would close the gaps of a machine.
+func cureIsolation(a confine.Abilities) string {
+	var cures []string
+	if !a.Processes {
+		cures = append(cures, "allow user namespaces (sysctl user.max_user_namespaces), in a container with a seccomp profile that allows clone, unshare and mount, and with --security-opt systempaths=unconfined (podman: unmask=ALL)")
+	}
+	if !a.Users {
+		cures = append(cures, "or run as root")
+	}
+	if !a.Scopes {
+		cures = append(cures, "boot Linux 6.12 or later with Landlock")
+	}
+	return strings.Join(cures, "; ") + ". Tried: " + strings.Join(a.Missing, "; ")
+}
+
 // checkCgroups makes a control group, in passing.
 func checkCgroups(_ context.Context, _ *process.Spawner, o *Options) []Item {
 	if o.Config.Process.Cgroup == config.CgroupOff {
@@ -75,7 +90,7 @@ func checkCgroups(_ context.Context, _ *process.Spawner, o *Options) []Item {
 	}
 	defer func() { _ = g.Close() }()
 	if g.Hierarchy() == process.None {
-		return []Item{lacks("cgroup", Warning, cure, "no control group may be made here: sessions are held by process groups, and their memory is not accounted")}
+		return []Item{lacks("cgroup", Warning, cure, "no control group may be made here: sessions are held by process groups, and the memory of apps is neither accounted nor limited (memory_mib)")}
 	}
 	return []Item{ok("cgroup", "%s, writable", g.Hierarchy())}
 }

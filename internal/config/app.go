@@ -51,7 +51,8 @@ type App struct {
 // Runner says how an app is started.
 type Runner struct {
 	// Type is RunnerProcess, RunnerDocker or RunnerDemo. The demo takes no
-	// command, user or directory; Image and all below it are for RunnerDocker alone.
+	// command, user or directory; Image and all below it are for RunnerDocker alone,
+	// but for the limits.
 	Type string `toml:"type" json:"type"`
 	// RunCmd is a command line that is split into words without a shell (SplitCommand).
 	RunCmd string `toml:"run_cmd" json:"run_cmd,omitempty"`
@@ -96,8 +97,14 @@ type Runner struct {
 	GPUs string `toml:"gpus" json:"gpus,omitempty"`
 	// Network is the engine's network, "none" or "host"; empty for the engine's default.
 	Network string `toml:"network" json:"network,omitempty"`
-	// MemoryMiB, CPUs and PIDs are the container's limits; 0 means the session's
-	// for memory and processors, and 4096 processes.
+	// TmpMiB and HomeMiB bound /tmp and a home that ends with the session, for
+	// RunnerProcess; 0 means a quarter of the machine's memory each.
+	TmpMiB  int `toml:"tmp_mib" json:"tmp_mib,omitempty"`
+	HomeMiB int `toml:"home_mib" json:"home_mib,omitempty"`
+	// MemoryMiB and PIDs bound what the session's apps, or the container, may take.
+	// 0 means 4096 processes, and for memory three quarters of the machine's, or
+	// no limit but the machine's for a container. CPUs is for containers; 0 means
+	// no limit.
 	MemoryMiB int     `toml:"memory_mib" json:"memory_mib,omitempty"`
 	CPUs      float64 `toml:"cpus" json:"cpus,omitempty"`
 	PIDs      int     `toml:"pids" json:"pids,omitempty"`

@@ -26,7 +26,7 @@ func (a App) check(path string, found *problems) {
 func (r Runner) check(path string, found *problems) {
 	switch r.Type {
 	case RunnerDemo:
-		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" || r.Gamepads {
+		if r.RunCmd != "" || len(r.Args) > 0 || r.User != "" || r.Dir != "" || r.Gamepads || r.MemoryMiB != 0 || r.PIDs != 0 || r.TmpMiB != 0 || r.HomeMiB != 0 {
 			found.addf(path, "the demo takes env, on_exit and on_crash and no other key beside type = %q", RunnerDemo)
 		}
 		r.checkSurroundings(path, found)
@@ -43,6 +43,7 @@ func (r Runner) check(path string, found *problems) {
 	default:
 		found.oneOf(path+".type", r.Type, RunnerProcess, RunnerDocker, RunnerDemo)
 	}
+	r.checkLimits(path, found)
 	if r.Type != RunnerDocker {
 		r.checkNoContainer(path, found)
 	}

@@ -61,8 +61,6 @@ func (r Runner) checkContainer(at string, found *problems) {
 }
 
 func (r Runner) checkContainerLimits(at string, found *problems) {
-	found.between(at+".memory_mib", r.MemoryMiB, 0, maxMemoryMiB)
-	found.between(at+".pids", r.PIDs, 0, maxPIDs)
 	if r.CPUs < 0 || r.CPUs > maxCPUs || r.CPUs != r.CPUs {
 		found.addf(at+".cpus", "%g is out of range; use 0 to %d", r.CPUs, maxCPUs)
 	}
@@ -121,9 +119,7 @@ func (r Runner) checkNoContainer(at string, found *problems) {
 		{"ports", len(r.Ports) > 0},
 		{"gpus", r.GPUs != ""},
 		{"network", r.Network != ""},
-		{"memory_mib", r.MemoryMiB != 0},
 		{"cpus", r.CPUs != 0},
-		{"pids", r.PIDs != 0},
 		{"capabilities", len(r.Capabilities) > 0},
 		{"security_opt", len(r.SecurityOpt) > 0},
 		{"read_only", r.ReadOnly},
@@ -133,6 +129,25 @@ func (r Runner) checkNoContainer(at string, found *problems) {
 	} {
 		if s.set {
 			found.addf(at+"."+s.key, "is for containers; set type = %q, or remove it", RunnerDocker)
+		}
+	}
+}
+
+// checkLimits reports limits that are out of range, or that the runner has not.
+func (r Runner) checkLimits(at string, found *problems) {
+	found.between(at+".memory_mib", r.MemoryMiB, 0, maxMemoryMiB)
+	found.between(at+".pids", r.PIDs, 0, maxPIDs)
+	found.between(at+".tmp_mib", r.TmpMiB, 0, maxMemoryMiB)
+	found.between(at+".home_mib", r.HomeMiB, 0, maxMemoryMiB)
+	if r.Type != RunnerDocker {
+		return
+	}
+	for _, s := range []struct {
+		key string
+		n   int
+	}{{"tmp_mib", r.TmpMiB}, {"home_mib", r.HomeMiB}} {
+		if s.n != 0 {
+			found.addf(at+"."+s.key, "is for type = %q; a container's size is the engine's matter: remove it", RunnerProcess)
 		}
 	}
 }

@@ -267,11 +267,20 @@ func Default() Config {
 			Encryption: EncryptionPreferred,
 		},
 		RTSP:    RTSP{Encryption: EncryptionOptional},
-		Process: Process{UIDFirst: 61000, UIDCount: 1000, Cgroup: CgroupAuto, Isolation: IsolationAuto},
+		Process: Process{UIDFirst: defaultUIDFirst, UIDCount: defaultUIDCount, Cgroup: CgroupAuto, Isolation: IsolationAuto},
 		Health:  Health{CanaryInterval: Duration(10 * time.Minute)},
 		Apps:    []App{Demo()},
 	}
 }
+
+// The user ids 60706 to 61183 are used by nobody: systemd gives those before them
+// to people, containers and greeters and those after them to services
+// (DynamicUser=, https://systemd.io/UIDS-GIDS). They fit into the 65536 ids that a
+// container with a user namespace has.
+const (
+	defaultUIDFirst = 60706
+	defaultUIDCount = 478
+)
 
 // defaultHostname falls back to the product's name where the system's name is
 // missing or would not pass Validate.

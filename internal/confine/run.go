@@ -10,13 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run confines this process as its environment says and becomes the app. It
-// returns only with an error, or after a trial.
+// Run confines this process as its environment says and becomes the app, or
+// keeps a Cell until the host ends it. It returns with an error, after a trial,
+// or at the end of the cell.
 func Run() error {
-	// Landlock and the last exec are of one thread.
+	if raw, ok := os.LookupEnv(cellVariable); ok {
+		return keep(raw)
+	}
+	// Landlock, the filter and the last exec are of one thread.
 	runtime.LockOSThread()
-	if os.Getenv(variable) == trial {
-		return attempt(os.Stdout)
+	if what := os.Getenv(variable); what == trialMounts || what == trialCalls {
+		return attempt(os.Stdout, what)
 	}
 	plan, env, err := planned()
 	if err != nil {
@@ -27,22 +31,31 @@ func Run() error {
 		path = "/proc/self/exe"
 	}
 	if plan.Abilities.Mounts {
-		kept, err := open(plan, path)
+		kept, err := open(plan.Layout, path)
 		if err != nil {
 			return err
 		}
-		if err := rearrange(plan, kept); err != nil {
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+			return fmt.Errorf("detach the mounts: %w", err)
+		}
+		if err := plan.rearrange(kept); err != nil {
 			return err
 		}
 		path = kept.program
 	}
-	if plan.Abilities.Scopes {
-		if err := restrict(); err != nil {
-			return err
-		}
-	}
-	if err := become(plan); err != nil {
+	leaveTerminal()
+	if err := plan.limit(); err != nil {
 		return err
+	}
+	if err := plan.become(); err != nil {
+		return err
+	}
+	if err := plan.surrender(); err != nil {
+		return err
+	}
+	// A change of user forgets it.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("ask for a death signal: %w", err)
 	}
 	if err := syscall.Exec(path, plan.Args, env); err != nil {
 		return fmt.Errorf("execute %s: %w", plan.Path, err)
@@ -50,55 +63,74 @@ func Run() error {
 	return nil
 }
 
-// become gives up every right but those of the app's user. The death signal is
-// asked for again, since a change of user forgets it.
-func become(plan Plan) error {
-	if u := plan.User; u != nil {
-		groups := make([]int, len(u.Groups))
-		for i, g := range u.Groups {
-			groups[i] = int(g)
-		}
-		if err := syscall.Setgroups(groups); err != nil {
-			return fmt.Errorf("take the groups of the app's user: %w", err)
-		}
-		if err := syscall.Setresgid(int(u.GID), int(u.GID), int(u.GID)); err != nil {
-			return fmt.Errorf("become group %d: %w", u.GID, err)
-		}
-		if err := syscall.Setresuid(int(u.UID), int(u.UID), int(u.UID)); err != nil {
-			return fmt.Errorf("become user %d: %w", u.UID, err)
-		}
+// leaveTerminal gives up the terminal in which the host was started: an app
+// could type into it (TIOCSTI). Having none is no error.
+func leaveTerminal() {
+	fd, err := unix.Open("/dev/tty", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return
 	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return fmt.Errorf("drop capabilities: %w", err)
+	defer func() { _ = unix.Close(fd) }()
+	_ = unix.IoctlSetInt(fd, unix.TIOCNOTTY, 0)
+}
+
+// limit bounds the processes of the app's user, where no control group does. In
+// a user namespace, and for a user of the session's own, those are the session's
+// alone.
+func (p Plan) limit() error {
+	if p.Processes <= 0 {
+		return nil
 	}
-	if !plan.NewPrivileges {
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("forbid new privileges: %w", err)
-		}
-	}
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("ask for a death signal: %w", err)
+	n := uint64(p.Processes)
+	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: n, Max: n}); err != nil {
+		return fmt.Errorf("limit the app to %d processes: %w", n, err)
 	}
 	return nil
 }
 
-// restrict puts this thread, and so the app, into a Landlock domain that ends
-// abstract sockets and signals at its border (Landlock ABI 6).
-func restrict() error {
-	attr := unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL}
-	fd, err := landlockRuleset(&attr)
-	if err != nil {
-		return fmt.Errorf("make a landlock ruleset: %w", err)
+// become takes the app's user.
+func (p Plan) become() error {
+	u := p.User
+	if u == nil {
+		return nil
 	}
-	defer func() { _ = unix.Close(fd) }()
-	// Without CAP_SYS_ADMIN only who gains no rights may confine itself.
-	if os.Geteuid() != 0 {
+	groups := make([]int, len(u.Groups))
+	for i, g := range u.Groups {
+		groups[i] = int(g)
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("take the groups of the app's user: %w", err)
+	}
+	if err := syscall.Setresgid(int(u.GID), int(u.GID), int(u.GID)); err != nil {
+		return fmt.Errorf("become group %d: %w", u.GID, err)
+	}
+	if err := syscall.Setresuid(int(u.UID), int(u.UID), int(u.UID)); err != nil {
+		return fmt.Errorf("become user %d: %w", u.UID, err)
+	}
+	return nil
+}
+
+// surrender gives up what the app must not have, for the calling thread and what
+// it starts.
+func (p Plan) surrender() error {
+	a := p.Abilities
+	if !p.NewPrivileges {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return fmt.Errorf("forbid new privileges: %w", err)
 		}
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(fd), 0, 0); errno != 0 {
-		return fmt.Errorf("enter a landlock domain: %w", errno)
+	if err := p.restrict(); err != nil {
+		return err
+	}
+	if !a.Processes && a.Calls {
+		// A filter without the right to load it wants no_new_privs, even where the
+		// app may otherwise gain rights.
+		if err := filterCalls(!a.traces()); err != nil {
+			return err
+		}
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("drop capabilities: %w", err)
 	}
 	return nil
 }

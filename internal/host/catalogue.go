@@ -124,10 +124,18 @@ func specOf(e Entry) (app.Spec, error) {
 		ID: int32(e.ID), Slug: e.Slug, Title: e.Title,
 		Runner: app.RunnerSpec{
 			Type: e.Runner.Type, Args: args, Env: e.Runner.Env, User: e.Runner.User, Dir: e.Runner.Dir, NewPrivileges: e.Runner.NewPrivileges,
-			Gamepads: e.Runner.Gamepads,
-			OnExit:   app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash), Container: containerOf(e.Runner),
+			Gamepads: e.Runner.Gamepads, Limits: limitsOf(e.Runner),
+			OnExit: app.Policy(e.Runner.OnExit), OnCrash: app.Policy(e.Runner.OnCrash), Container: containerOf(e.Runner),
 		},
 	}, nil
+}
+
+// limitsOf are those of an app that runs as a process.
+func limitsOf(r config.Runner) app.Limits {
+	if r.Type == config.RunnerDocker {
+		return app.Limits{}
+	}
+	return app.Limits{PIDs: r.PIDs, MemoryMiB: r.MemoryMiB, TmpMiB: r.TmpMiB, HomeMiB: r.HomeMiB}
 }
 
 // containerOf is what a container is made of, nil for other runners.

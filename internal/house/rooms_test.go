@@ -67,7 +67,7 @@ var rooms = map[string][]string{
 		"internal/pulse", "internal/scene",
 	},
 	"internal/sound":   {"internal/evidence", "internal/process"},
-	"internal/confine": {"internal/evidence", "internal/process"},
+	"internal/confine": {"internal/evidence", "internal/ipc", "internal/process"},
 	"internal/app":     {"internal/config", "internal/confine", "internal/engine", "internal/evidence", "internal/ipc", "internal/meter", "internal/pad", "internal/process"},
 	"internal/meter":   {"internal/evidence", "internal/process"},
 

@@ -268,7 +268,7 @@ func readyShell(t *testing.T, s *Session) int {
 		for _, line := range s.OutputTail("app") {
 			var pid int
 			if n, _ := fmt.Sscanf(line, "ready %d", &pid); n == 1 {
-				return pid
+				return outside(t, s, pid)
 			}
 		}
 	}

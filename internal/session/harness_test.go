@@ -265,3 +265,29 @@ func next(t testing.TB, frames <-chan bool) bool {
 		return false
 	}
 }
+
+// outside is the pid by which this test knows a process of the session's cell:
+// the one that has the given number in the cell, or any but the keeper for 0.
+func outside(t *testing.T, s *Session, inside int) int {
+	t.Helper()
+	for _, pid := range s.Processes() {
+		raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(raw)) {
+			numbers := strings.Fields(line)
+			if numbers[0] != "NSpid:" || len(numbers) < 3 {
+				continue
+			}
+			if last := numbers[len(numbers)-1]; last == fmt.Sprint(inside) || inside == 0 && last != "1" {
+				return pid
+			}
+		}
+	}
+	t.Fatalf("no process %d among %v", inside, s.Processes())
+	return 0
+}
+
+// homeOf is the session's home as its app sees it.
+func homeOf(t *testing.T, s *Session) string {
+	t.Helper()
+	return fmt.Sprintf("/proc/%d/root%s", outside(t, s, 0), s.home)
+}

@@ -25,7 +25,7 @@ func TestLife(t *testing.T) {
 	r := request("a", demo())
 	r.Goodbye = func(_ context.Context, end evidence.End) {
 		atGoodbye = append(atGoodbye, string(end), string(s.State()))
-		if len(s.Processes()) < 3 {
+		if len(s.Processes()) < 4 {
 			atGoodbye = append(atGoodbye, "torn down already")
 		}
 	}
@@ -40,8 +40,8 @@ func TestLife(t *testing.T) {
 	if s.State() != Streaming || s.Encoder() != "x264enc" || s.Stream() != stream {
 		t.Errorf("state %s, encoder %q, stream %+v", s.State(), s.Encoder(), s.Stream())
 	}
-	if got := len(s.Processes()); got != 4 {
-		t.Errorf("%d processes, want display, sound, app and encoder", got)
+	if got := len(s.Processes()); got != 5 {
+		t.Errorf("%d processes, want display, sound, keeper, app and encoder", got)
 	}
 	if err := s.SetBitrate(900); err != nil {
 		t.Error(err)
@@ -87,7 +87,7 @@ func TestPauseAndResume(t *testing.T) {
 	next(t, h.play(s, stream))
 	s.Pause()
 	s.Pause()
-	if s.State() != Paused || s.Encoder() != "" || len(s.Processes()) != 3 {
+	if s.State() != Paused || s.Encoder() != "" || len(s.Processes()) != 4 {
 		t.Errorf("state %s, encoder %q, processes %v", s.State(), s.Encoder(), s.Processes())
 	}
 	if err := s.Resume(); err != nil {

@@ -125,6 +125,9 @@ func (h *House) groupOf(ctx context.Context, s *Session) meter.Usage {
 func (s *Session) grouped() (meter.Usage, error) {
 	u, err := meter.ReadCgroup(s.group.Dirs())
 	errs := []error{err}
+	if v := meter.Cgroup(s.group.InnerDirs())[meter.OOMKills]; v.Known && s.group.Dirs()["memory"] != "" {
+		u.Add(meter.OOMKills, v) // cgroup v1 counts a kill in the innermost group alone
+	}
 	adopted, missed := s.group.Adopted()
 	for _, dirs := range adopted {
 		more, err := meter.ReadCgroup(dirs)

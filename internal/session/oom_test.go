@@ -41,7 +41,7 @@ func TestAnAppThatEatsTheMemory(t *testing.T) {
 	h := open(t, options(t))
 	s := h.launch(request("a", shell(hungry)))
 	confineMemory(t, s, 64<<20)
-	if err := os.WriteFile(filepath.Join(s.home, "eat"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(homeOf(t, s), "eat"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	h.finished(s, evidence.EndAppCrashed)
@@ -64,7 +64,7 @@ func TestAHelperThatEatsTheMemory(t *testing.T) {
 	h := open(t, options(t))
 	s := h.launch(request("a", shell("("+hungry+"); while ! [ -e \"$HOME/end\" ]; do sleep 0.02; done; exit 3")))
 	confineMemory(t, s, 64<<20)
-	if err := os.WriteFile(filepath.Join(s.home, "eat"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(homeOf(t, s), "eat"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	h.await("the kill", 1, func(e evidence.Event) bool { return e.Fault == evidence.FaultOOM })
@@ -80,7 +80,7 @@ func TestAHelperThatEatsTheMemory(t *testing.T) {
 	s.starved.mu.Lock()
 	s.starved.last = s.starved.last.Add(-oomRecent)
 	s.starved.mu.Unlock()
-	if err := os.WriteFile(filepath.Join(s.home, "end"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(homeOf(t, s), "end"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	h.finished(s, evidence.EndAppCrashed)

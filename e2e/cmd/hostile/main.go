@@ -20,6 +20,8 @@ type Targets struct {
 	// Files are tried for reading and writing, directories for listing.
 	Files []string
 	PIDs  []int
+	// Bait is a process of the same user that is there to be killed; 0 for none.
+	Bait int
 }
 
 // Attempt is one thing tried. Reached is the failure of whoever guards it.
@@ -104,8 +106,16 @@ func attack() error {
 		say("TRIED", write(name))
 	}
 	for _, pid := range t.PIDs {
-		for _, a := range meddle(pid) {
-			say("TRIED", a)
+		for _, try := range looks {
+			say("SEEN", attempt(try, pid))
+		}
+		for _, try := range meddlings {
+			say("TRIED", attempt(try, pid))
+		}
+	}
+	if t.Bait > 0 {
+		for _, try := range blows {
+			say("STRUCK", attempt(try, t.Bait))
 		}
 	}
 	// What belongs to it must work, or the rest proves nothing.
@@ -114,8 +124,9 @@ func attack() error {
 	say("OWN", write("/tmp/own"))
 	say("OWN", write("/dev/shm/own"))
 	say("OWN", read(os.Getenv("HOME")))
-	for _, a := range meddle(os.Getpid())[:3] {
-		say("OWN", a)
+	say("OWN", result("signal a child and learn of its end", killChild()))
+	for _, file := range []string{"environ", "maps", "status"} {
+		say("OWN", result("read "+file+" of this process", readFile(os.Getpid(), file)))
 	}
 	say("DONE", true)
 	return nil

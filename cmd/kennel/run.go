@@ -174,7 +174,7 @@ func openHouse(ctx context.Context, c config.Config, dir string, private []strin
 		Instance: instance, RuntimeDir: runtimeDir(instance), OutputDir: outputDir(dir),
 		Registry:   filepath.Join(dir, "gstreamer.registry"),
 		Executable: exe, MediaExecutable: mediaExe, Cgroups: c.Process.Cgroup != config.CgroupOff,
-		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), Limits: limitsOf(c),
+		UIDFirst: uint32(c.Process.UIDFirst), UIDCount: uint32(c.Process.UIDCount), UIDLock: "/run/kennel/uids", Limits: limitsOf(c),
 		Encoders: encodersOf(c), EngineSockets: engineSockets(c),
 		GPUBuffers: session.GPUBuffers(c.Display.DMABuf),
 		Isolation:  session.Isolation(c.Process.Isolation), Private: append([]string{dir}, private...),

@@ -144,7 +144,7 @@ func withoutOwnedMemory(s *engine.Spec, place Place) error {
 	dir := filepath.Join(place.RuntimeDir, s.Name)
 	err := os.Mkdir(dir, 0o700)
 	if err == nil && place.Credential != nil {
-		err = os.Chown(dir, int(place.Credential.UID), int(place.Credential.GID))
+		err = os.Lchown(dir, int(place.Credential.UID), int(place.Credential.GID))
 	}
 	if err != nil {
 		return evidence.Errorf(evidence.Unavailable, "make the container's runtime directory: %w", err).WithFault(evidence.FaultRuntimeDir)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Bounds of what is kept of a session's output.
@@ -38,7 +40,7 @@ type Output struct {
 
 // NewOutput writes to the file at path, which it creates with mode 0600.
 func NewOutput(path string) (*Output, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("keep the session's output: %w", err)
 	}

@@ -68,6 +68,8 @@ func checkDirectory(name, dir, choose string) Item {
 		return lacks(name, Missing, fmt.Sprintf("chown -R %d %s, or choose another with %s", os.Geteuid(), dir, choose), "%s belongs to the user %d", dir, stat.Uid)
 	case unix.Access(dir, unix.W_OK|unix.X_OK) != nil:
 		return lacks(name, Missing, "chmod 700 "+dir, "%s may not be written", dir)
+	case name == "data" && info.Mode().Perm()&0o022 != 0:
+		return lacks(name, Missing, "chmod 700 "+dir, "%s may be written by others, who could put in keys of their own (mode %04o)", dir, info.Mode().Perm())
 	case name == "data" && info.Mode().Perm()&0o077 != 0:
 		return lacks(name, Warning, "chmod 700 "+dir, "%s may be looked into by other users (mode %04o)", dir, info.Mode().Perm())
 	}

@@ -115,13 +115,8 @@ func listen(o Options) (*os.File, error) {
 }
 
 func own(o Options) error {
-	if err := os.Chmod(o.SocketPath, 0o600); err != nil {
+	if err := process.Give(o.SocketPath, 0o600, o.Credential); err != nil {
 		return fmt.Errorf("protect wayland socket: %w", err)
-	}
-	if c := o.Credential; c != nil {
-		if err := os.Chown(o.SocketPath, int(c.UID), int(c.GID)); err != nil {
-			return fmt.Errorf("give wayland socket to uid %d: %w", c.UID, err)
-		}
 	}
 	return nil
 }

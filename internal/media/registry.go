@@ -135,7 +135,7 @@ func pluginDirs() []string {
 // lockFile takes an exclusive lock on a file, which it makes. The lock ends
 // with the process at the latest.
 func lockFile(ctx context.Context, name string) (unlock func(), err error) {
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,10 @@ type Options struct {
 	// UIDFirst and UIDCount are the user ids for sessions and media workers of
 	// a host that runs as root.
 	UIDFirst, UIDCount uint32
+	// UIDLock is a file that all hosts of the machine share, so that no two of them
+	// use the same user id; empty for none. A host that does not run as root needs
+	// none.
+	UIDLock string
 	// EngineSockets are where the container engine may listen, the likeliest first.
 	EngineSockets []string
 	// Isolation is IsolationAuto, IsolationRequired or IsolationOff.
@@ -170,6 +174,11 @@ func Open(ctx context.Context, o Options) (*House, error) {
 		h.ids.groups = renderGroups(node)
 	}
 	h.ids.running = groups.Users
+	if h.ids.count > 0 && o.UIDLock != "" {
+		if h.ids.locks, err = openUIDLocks(o.UIDLock); err != nil {
+			o.Log.Warn("another host of this machine could use the same user ids", "error", err)
+		}
+	}
 	h.gpus, h.budget = newGPUs(h), newBudget()
 	if h.drm = meter.FindDRM("/"); o.DRM != nil {
 		h.drm = *o.DRM
@@ -182,6 +191,7 @@ func Open(ctx context.Context, o Options) (*House, error) {
 	if err := h.prepareDirs(ctx); err != nil {
 		stop()
 		spawner.Close()
+		h.ids.locks.close()
 		return nil, err
 	}
 	h.tending.Go(func() { runner.Containers.Tend(reaper, h.sweptContainers) })
@@ -225,19 +235,26 @@ func (h *House) prepareDirs(ctx context.Context) error {
 	if len(killed) > 0 {
 		h.o.Log.Warn("killed processes that an earlier run left behind", "pids", killed)
 	}
+	return h.ownDirs()
+}
+
+// ownDirs makes the directories. The runtime directory may be below one that
+// every user may write to, as /tmp: what somebody else has put there is refused.
+func (h *House) ownDirs() error {
+	if err := process.OwnParent(h.o.RuntimeDir, 0o711); err != nil {
+		return fmt.Errorf("make the runtime directory: %w", err)
+	}
+	if err := process.OwnDir(h.o.RuntimeDir, 0o711); err != nil {
+		return fmt.Errorf("make the runtime directory: %w", err)
+	}
 	entries, _ := os.ReadDir(h.o.RuntimeDir)
 	for _, e := range entries {
+		// It does not follow links, whatever a session's user has left there.
 		if err := os.RemoveAll(filepath.Join(h.o.RuntimeDir, e.Name())); err != nil {
 			return fmt.Errorf("remove what an earlier run left in %s: %w", h.o.RuntimeDir, err)
 		}
 	}
-	if err := os.MkdirAll(h.o.RuntimeDir, 0o711); err != nil {
-		return fmt.Errorf("make the runtime directory: %w", err)
-	}
-	if err := os.Chmod(h.o.RuntimeDir, 0o711); err != nil {
-		return fmt.Errorf("make the runtime directory: %w", err)
-	}
-	if err := os.MkdirAll(h.o.OutputDir, 0o700); err != nil {
+	if err := process.OwnDir(h.o.OutputDir, 0o700); err != nil {
 		return fmt.Errorf("make the directory for the output of sessions: %w", err)
 	}
 	return nil
@@ -433,6 +450,7 @@ func (h *House) Close(ctx context.Context, end evidence.End) error {
 	h.spawner.Close()
 	h.stopReaper()
 	h.tending.Wait()
+	h.ids.locks.close()
 	if err := h.groups.Close(); err != nil {
 		errs = append(errs, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,14 +109,16 @@ func (s *Session) settle() (err error) {
 	// The last twelve digits are random, and short enough for a socket's path.
 	s.dir = filepath.Join(h.o.RuntimeDir, s.id[24:])
 	s.home = filepath.Join(s.dir, "home")
-	for _, dir := range []string{s.dir, s.home, filepath.Join(s.dir, "tmp")} {
+	dirs := []string{s.dir, s.home, filepath.Join(s.dir, "tmp")}
+	for _, dir := range dirs {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return evidence.Errorf(evidence.Unavailable, "start session: %w", err).WithFault(evidence.FaultRuntimeDir)
 		}
-		if c := s.credential; c != nil {
-			if err := os.Chown(dir, int(c.UID), int(c.GID)); err != nil {
-				return fmt.Errorf("start session: %w", err)
-			}
+	}
+	// The uppermost comes last: its owner may replace what is in it.
+	for _, dir := range slices.Backward(dirs) {
+		if err := process.Give(dir, 0o700, s.credential); err != nil {
+			return fmt.Errorf("start session: %w", err)
 		}
 	}
 	if s.output, err = app.NewOutput(filepath.Join(h.o.OutputDir, s.id+".log")); err != nil {

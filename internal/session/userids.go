@@ -17,6 +17,9 @@ type userIDs struct {
 	// running tells as which of some ids processes of this host run; nil for none.
 	running func(map[uint32]bool) (map[uint32]bool, error)
 
+	// locks keep other hosts of the machine from the same ids.
+	locks *uidLocks
+
 	mu   sync.Mutex // covers what follows
 	used map[uint32]bool
 	// held are those of used that were given back, but as which a process still
@@ -47,11 +50,24 @@ func (u *userIDs) take() (*process.Credential, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.free()
+	others := 0
 	for id := u.first; id < u.first+u.count; id++ {
-		if !u.used[id] {
-			u.used[id] = true
-			return &process.Credential{UID: id, GID: id, Groups: u.groups}, nil
+		if u.used[id] {
+			continue
 		}
+		ours, err := u.locks.lock(id)
+		if err != nil {
+			return nil, err
+		}
+		if !ours {
+			others++
+			continue
+		}
+		u.used[id] = true
+		return &process.Credential{UID: id, GID: id, Groups: u.groups}, nil
+	}
+	if others > 0 {
+		return nil, fmt.Errorf("all %d user ids from %d on are in use, %d of them by other kennel hosts of this machine: give this host a range of its own by uid_first in [process]", u.count, u.first, others)
 	}
 	if n := len(u.held); n > 0 {
 		return nil, fmt.Errorf("all %d user ids from %d on are in use, %d of them by processes of ended sessions that cannot be ended: see the residue of their receipts, or raise uid_count in [process]", u.count, u.first, n)
@@ -86,6 +102,7 @@ func (u *userIDs) free() {
 		if !running[id] {
 			delete(u.held, id)
 			delete(u.used, id)
+			u.locks.unlock(id)
 		}
 	}
 }

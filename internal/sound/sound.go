@@ -117,17 +117,11 @@ func (s *Server) listen() error {
 	if s.socket, err = listener.File(); err != nil {
 		return err
 	}
-	if err := os.Chmod(s.Socket(), 0o600); err != nil {
+	// The directory comes last: its owner may replace what is in it.
+	if err := process.Give(s.Socket(), 0o600, s.o.Credential); err != nil {
 		return err
 	}
-	if c := s.o.Credential; c != nil {
-		for _, path := range []string{s.dir, s.Socket()} {
-			if err := os.Chown(path, int(c.UID), int(c.GID)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return process.Give(s.dir, 0o700, s.o.Credential)
 }
 
 // Socket is the path of the server's socket, where libpulse looks by itself too.

@@ -4,9 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // LoadOrCreateIdentity returns the host's certificate and private key in PEM
@@ -15,8 +18,8 @@ import (
 // certificate, so a lost or mismatched half is an error and never replaced.
 func (s *Store) LoadOrCreateIdentity(create func() (certPEM, keyPEM []byte, err error)) (certPEM, keyPEM []byte, err error) {
 	certPath, keyPath := filepath.Join(s.dir, "host.crt"), filepath.Join(s.dir, "host.key")
-	certPEM, certErr := os.ReadFile(certPath)
-	keyPEM, keyErr := os.ReadFile(keyPath)
+	certPEM, certErr := readOwn(certPath)
+	keyPEM, keyErr := readOwn(keyPath)
 	if errors.Is(certErr, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist) {
 		return createIdentity(certPath, keyPath, create)
 	}
@@ -57,9 +60,22 @@ func matches(certPEM, keyPEM []byte) error {
 	return err
 }
 
+// readOwn reads a file of the data directory, and no link.
+func readOwn(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, linked(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
+}
+
 // writeFile makes a file appear whole or not at all, also across a power cut.
 func writeFile(path string, data []byte, mode fs.FileMode) error {
-	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, mode)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,10 @@ import (
 // the process ends in whatever way, so a leftover file locks nobody out.
 func acquire(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, linked(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data directory: %w; check its owner and permissions", err)
 	}
@@ -42,4 +45,10 @@ func holder(file *os.File) string {
 		return ""
 	}
 	return fmt.Sprintf(" (process %d)", pid)
+}
+
+// linked refuses a file of the data directory that leads out of it: root would
+// write wherever whoever made the link wants.
+func linked(path string) error {
+	return fmt.Errorf("%s is a symbolic link, which is not followed: remove it, or put the file itself in its place", path)
 }

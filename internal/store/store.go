@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -68,12 +70,15 @@ func prepare(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w; give a directory that this user may write to with --data DIR", err)
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
 		return fmt.Errorf("look at the data directory: %w", err)
 	}
-	if info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("the data directory %s may be written by every user, who could put in keys of their own: run chmod 700 %s, or give another --data DIR", dir, dir)
+	if st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("the data directory %s belongs to user %d, who could put in keys of their own: run kennel as that user, run chown -R %d %s, or give another --data DIR", dir, st.Uid, os.Geteuid(), dir)
+	}
+	if perm := st.Mode & 0o777; perm&0o022 != 0 {
+		return fmt.Errorf("the data directory %s may be written by others (mode %04o), who could put in keys of their own: run chmod 700 %s, or give another --data DIR", dir, perm, dir)
 	}
 	return nil
 }
@@ -83,7 +88,10 @@ func (s *Store) open(ctx context.Context) error {
 	defer cancel()
 	// SQLite would create the file by the umask, and gives its journal files
 	// the mode of the database.
-	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if errors.Is(err, unix.ELOOP) {
+		return linked(s.path)
+	}
 	if err != nil {
 		return fmt.Errorf("open the database: %w; check its owner and permissions", err)
 	}

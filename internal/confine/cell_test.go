@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -233,5 +234,39 @@ func TestAppLargeEnvironment(t *testing.T) {
 	o.end(app)
 	if got := o.said(); got != fmt.Sprint(len(large), " ", len(large)) {
 		t.Errorf("said %q", got)
+	}
+}
+
+// TestAppSandboxes of programs that make namespaces inside the app's.
+func TestAppSandboxes(t *testing.T) {
+	for program, command := range map[string]string{
+		"bwrap":    `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev --tmpfs /tmp sh -c 'test $(ls -d /proc/[0-9]* | wc -l) -lt 6' && echo well`,
+		"chromium": `chromium --headless --disable-gpu --no-first-run --user-data-dir=/tmp/profile --dump-dom 'data:text/html,<script>document.write("we"+"ll")</script>'`,
+		"firefox-esr": `firefox-esr --headless --no-remote --profile "$HOME" --screenshot /tmp/well.png 'data:text/html,<p>x' >/dev/null 2>&1; ls /tmp/well.png`,
+	} {
+		t.Run(program, func(t *testing.T) {
+			if _, err := exec.LookPath(program); err != nil {
+				t.Skip(err)
+			}
+			if program != "bwrap" && os.Getenv("KENNEL_APPS") == "" {
+				t.Skip("a heavy app: run make apps")
+			}
+			c := newCell(t)
+			c.plan.Home = filepath.Join(c.dir, "home")
+			if err := os.Mkdir(c.plan.Home, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			c.plan.HomeBytes = 256 << 20
+			o := c.opened()
+			app := o.start("unset DISPLAY; " + command)
+			select {
+			case <-app.Done():
+			case <-time.After(2 * time.Minute):
+				t.Fatalf("it does not end:\n%s", o.said())
+			}
+			if said := o.said(); !strings.Contains(said, "well") {
+				t.Errorf("%s says:\n%s", app.Exit(), said)
+			}
+		})
 	}
 }

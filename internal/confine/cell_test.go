@@ -240,8 +240,8 @@ func TestAppLargeEnvironment(t *testing.T) {
 // TestAppSandboxes of programs that make namespaces inside the app's.
 func TestAppSandboxes(t *testing.T) {
 	for program, command := range map[string]string{
-		"bwrap":    `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev --tmpfs /tmp sh -c 'test $(ls -d /proc/[0-9]* | wc -l) -lt 6' && echo well`,
-		"chromium": `chromium --headless --disable-gpu --no-first-run --user-data-dir=/tmp/profile --dump-dom 'data:text/html,<script>document.write("we"+"ll")</script>'`,
+		"bwrap":       `bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev --tmpfs /tmp sh -c 'test $(ls -d /proc/[0-9]* | wc -l) -lt 6' && echo well`,
+		"chromium":    `chromium --headless --disable-gpu --no-first-run --user-data-dir=/tmp/profile --dump-dom 'data:text/html,<script>document.write("we"+"ll")</script>'`,
 		"firefox-esr": `firefox-esr --headless --no-remote --profile "$HOME" --screenshot /tmp/well.png 'data:text/html,<p>x' >/dev/null 2>&1; ls /tmp/well.png`,
 	} {
 		t.Run(program, func(t *testing.T) {

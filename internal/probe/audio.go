@@ -103,7 +103,9 @@ func (s *stream) hear(ctx context.Context) {
 		before := h.receiver.Stats().Data
 		// What is of no use is counted by the receiver.
 		_ = h.receiver.Push(buf[:n], now)
-		if h.receiver.Stats().Data == before {
+		stats := h.receiver.Stats()
+		s.heard(stats)
+		if stats.Data == before {
 			continue
 		}
 		if h.first.IsZero() {

@@ -30,8 +30,19 @@ type controlLink struct {
 	termination *control.Termination
 }
 
-// connect dials the control port and starts the stream.
-func connect(ctx context.Context, to netip.AddrPort, key [16]byte, n negotiated) (*controlLink, error) {
+// watched is a socket whose outgoing datagrams are shown to somebody.
+type watched struct {
+	net.PacketConn
+	sent func(datagram []byte)
+}
+
+func (w *watched) WriteTo(datagram []byte, to net.Addr) (int, error) {
+	w.sent(datagram)
+	return w.PacketConn.WriteTo(datagram, to)
+}
+
+// connect dials the control port and starts the stream. sent may be nil.
+func connect(ctx context.Context, to netip.AddrPort, key [16]byte, n negotiated, sent func([]byte)) (*controlLink, error) {
 	version := control.Legacy
 	if n.encryption&rtsp.EncryptControl != 0 {
 		version = control.V2
@@ -47,6 +58,9 @@ func connect(ctx context.Context, to netip.AddrPort, key [16]byte, n negotiated)
 	conn, err := net.ListenPacket("udp", listenAddress(to.Addr()))
 	if err != nil {
 		return nil, evidence.Errorf(evidence.Unavailable, "open a socket for the control link: %w", err)
+	}
+	if sent != nil {
+		conn = &watched{conn, sent}
 	}
 	c := &controlLink{conn: conn, opener: opener, sealer: sealer, gone: make(chan struct{}), buf: make([]byte, 0, 2048), out: make([]byte, 0, 2048)}
 	c.client, err = enet.Dial(ctx, conn, to, enet.DialOptions{Channels: control.Channels, Data: n.connectData, ConnectTimeout: connectTimeout}, c)

@@ -128,8 +128,12 @@ func (h *handshake) announce(ctx context.Context) error {
 		h.result.packetSize -= 32
 		h.prober.report.EncryptedVideo = true
 	}
+	features := rtsp.ClientFECStatus | rtsp.ClientSessionID
+	if o.Legacy {
+		features = 0
+	}
 	a := &rtsp.Announce{
-		Features: rtsp.ClientFECStatus | rtsp.ClientSessionID, EncryptionEnabled: h.result.encryption,
+		Features: features, EncryptionEnabled: h.result.encryption,
 		Width: o.Width, Height: o.Height, FPS: o.FPS, Format: rtsp.H264, ColorSpace: rtsp.Rec709, SlicesPerFrame: 1, MaxReferenceFrames: 1,
 		PacketSize: h.result.packetSize, BitrateKbps: o.BitrateKbps * 80 / 100, ConfiguredBitrateKbps: o.BitrateKbps, MinFECPackets: 2,
 		ReliableUDP: 13, Channels: o.AudioChannels, ChannelMask: uint32(audioMasks[o.AudioChannels]), PacketDuration: packetDuration,

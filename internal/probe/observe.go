@@ -21,6 +21,7 @@ type observations struct {
 	first, last                   time.Time
 	intervals, hostLatency        []time.Duration
 	latency                       []time.Duration
+	sound, soundLost              uint64 // packets
 	lastFrame                     uint32
 	code                          Barcode
 	keysAtStart, keys             int
@@ -71,6 +72,13 @@ func (s *stream) lost(first, last uint32) {
 	}
 	s.mu.Unlock()
 	_ = s.control.requestIDR()
+}
+
+// heard books the sound's packets so far.
+func (s *stream) heard(stats rtp.AudioReceiverStats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen.sound, s.seen.soundLost = stats.Data+stats.Recovered, stats.Lost
 }
 
 // decode decodes until the receiver closes the queue.

@@ -34,6 +34,12 @@ type Options struct {
 	AudioChannels int
 	// Plain says that the client cannot encrypt RTSP.
 	Plain bool
+	// Legacy makes a client from before session ids (ML_FF_SESSION_ID_V1): its
+	// pings carry no payload, and its control link presents no number.
+	Legacy bool
+	// Sent, if not nil, sees every datagram of the control link before it is
+	// sent. It must not keep or change the slice, and must not block.
+	Sent func(datagram []byte)
 	// KeepRunning leaves the app running at the end.
 	KeepRunning bool
 	// MediaExecutable is kennel-media; empty for the one beside this program.

@@ -82,6 +82,9 @@ func (p *prober) open(ctx context.Context, addr netip.Addr, l launched, n negoti
 		key := l.key
 		config.Key = &key
 	}
+	if p.o.Legacy {
+		n.connectData = 0
+	}
 	if s.receiver, err = rtp.NewVideoReceiver(config); err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func (p *prober) open(ctx context.Context, addr netip.Addr, l launched, n negoti
 		// The kernel caps it at rmem_max.
 		_ = (*c).SetReadBuffer(4 << 20)
 	}
-	if s.control, err = connect(ctx, addrPort(addr, n.control), l.key, n); err != nil {
+	if s.control, err = connect(ctx, addrPort(addr, n.control), l.key, n, p.o.Sent); err != nil {
 		s.closeSockets()
 		return nil, err
 	}
@@ -194,7 +197,8 @@ func (s *stream) seenAny() bool {
 func (s *stream) pings(ctx context.Context) {
 	tick := time.NewTicker(pingInterval)
 	defer tick.Stop()
-	video, audio := rtp.Ping{Payload: s.n.videoPing}, rtp.Ping{Payload: s.n.audioPing}
+	video := rtp.Ping{Payload: s.n.videoPing, Legacy: s.prober.o.Legacy}
+	audio := rtp.Ping{Payload: s.n.audioPing, Legacy: s.prober.o.Legacy}
 	var buf []byte
 	for {
 		video.Counter++

@@ -58,8 +58,14 @@ func (s *stream) frame(f *rtp.ReceivedFrame) {
 	s.mu.Unlock()
 	select {
 	case s.units <- unit{bytes.Clone(f.Data), f.Index, f.Last}:
+		s.overrun = s.overrun && !f.IDR
 	default:
-		// The decoder is too slow for the stream: this frame counts as not decoded.
+		// The decoder is too slow for the stream: this frame counts as not decoded,
+		// and those after it are worth nothing before the next key frame.
+		if !s.overrun || f.IDR {
+			_ = s.control.requestIDR()
+		}
+		s.overrun = true
 	}
 }
 

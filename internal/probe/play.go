@@ -61,6 +61,7 @@ type stream struct {
 	receiver     *rtp.VideoReceiver // of the receiving goroutine
 	hearing      *hearing
 	units        chan unit // closed by the receiving goroutine; full: the decoder is too slow
+	overrun      bool      // of the receiving goroutine: a unit was dropped, and no key frame came since
 
 	firstPicture chan struct{} // closed at the first decoded picture
 

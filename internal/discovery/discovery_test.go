@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/netip"
@@ -244,8 +245,21 @@ func TestNamesFitTheWire(t *testing.T) {
 	}
 }
 
-// FuzzTake throws datagrams at a responder that has announced.
+// FuzzTake throws datagrams at a responder that has announced, over sockets of
+// its own, so that its answers are made and sent. Port 5353 stands for another
+// responder, every other port for a client that wants its answer by unicast.
 func FuzzTake(f *testing.F) {
+	var sockets [2]*net.UDPConn
+	for i := range sockets {
+		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			f.Fatal(err)
+		}
+		defer conn.Close()
+		sockets[i] = conn
+	}
+	responder, client := sockets[0], sockets[1]
+	var asked []byte // the first of the seeds
 	for _, m := range []dnsmessage.Message{
 		{Questions: []dnsmessage.Question{question(service, dnsmessage.TypePTR)}},
 		{Questions: []dnsmessage.Question{question("Living Room."+service, dnsmessage.TypeALL)}, Header: dnsmessage.Header{Truncated: true}},
@@ -259,18 +273,52 @@ func FuzzTake(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(raw, uint16(5353))
+		f.Add(raw, uint16(40000))
 		f.Add(raw[:len(raw)/2], uint16(40000))
+		if asked == nil {
+			asked = raw
+		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, port uint16) {
 		r, err := New(Options{Service: living(1)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &link{prefixes: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, told: map[kinds]time.Time{}}
+		l := &link{
+			prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}, told: map[kinds]time.Time{},
+			conns: []*net.UDPConn{responder},
+		}
 		r.links, r.stage.state = []*link{l}, announced
-		r.take(packet{l, nil, netip.AddrPortFrom(netip.MustParseAddr("192.0.2.7"), port), raw}, time.Now())
+		from := client.LocalAddr().(*net.UDPAddr).AddrPort()
+		if port == r.o.Port {
+			from = netip.AddrPortFrom(from.Addr(), port)
+		}
+		r.take(packet{l, responder, from, raw}, time.Now())
 		if len(r.pending) > maxPending {
 			t.Fatalf("%d answers wait", len(r.pending))
 		}
+		answers := answersAt(t, client)
+		if m, err := parse(raw); answers > 0 && (err != nil || m.response) {
+			t.Errorf("%x is answered", raw)
+		}
+		if port == 40000 && bytes.Equal(raw, asked) && answers != 1 {
+			t.Errorf("a question that the responder can answer got %d answers", answers)
+		}
 	})
+}
+
+// answersAt counts what has come to a socket.
+func answersAt(t *testing.T, conn *net.UDPConn) (n int) {
+	t.Helper()
+	// Datagrams on loopback are there as soon as they are sent.
+	if err := conn.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 9000)
+	for {
+		if _, err := conn.Read(buf); err != nil {
+			return n
+		}
+		n++
+	}
 }

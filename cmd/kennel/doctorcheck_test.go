@@ -63,7 +63,7 @@ func TestALiveLogEndsNowhere(t *testing.T) {
 	serveEngine(t, func(w http.ResponseWriter, _ *http.Request) { containerLog(w, log) })
 	file := filepath.Join(t.TempDir(), "wolf.log")
 	appendTo(t, file, log)
-	for arg, want := range map[string]string{"--docker": "Nothing wrong is to be seen\n", file: "Something broke, and more than one cause fits\n"} {
+	for arg, want := range map[string]string{"--docker": "Nothing wrong is to be seen\n", file: "This log does not tell enough\n"} {
 		var out bytes.Buffer
 		root := newRoot()
 		root.SetArgs([]string{"doctor", arg})

@@ -32,6 +32,12 @@ type Sign struct {
 	re *regexp.Regexp
 }
 
+// What a fault may be worth outside of a session.
+const (
+	OutsideNoise   = "noise"
+	OutsidePerhaps = "perhaps"
+)
+
 // FamilyGPU is of the faults of a GPU that is full, worn or not set up.
 const FamilyGPU = "gpu"
 
@@ -92,8 +98,15 @@ type Fault struct {
 	Benign bool `json:"benign"`
 	// Effect faults are as a rule only what others lead to: where no cause of one
 	// shows, it is hidden rather than absent.
-	Effect bool   `json:"effect,omitempty"`
-	Signs  []Sign `json:"signs"`
+	Effect bool `json:"effect,omitempty"`
+	// Doubt faults are no failure for sure: alone they make a log inconclusive.
+	Doubt bool `json:"doubt,omitempty"`
+	// Outside says what it is worth outside of a session: OutsideNoise is nothing,
+	// OutsidePerhaps makes a log inconclusive. Empty is as much as within one.
+	Outside string `json:"outside,omitempty"`
+	// Costs is what is missing where all else works: "no sound".
+	Costs string `json:"costs,omitempty"`
+	Signs []Sign `json:"signs"`
 	// Derived faults follow from what is there and what is not, whether they have
 	// signs of their own or not.
 	Derived bool `json:"derived"`
@@ -202,6 +215,10 @@ func (f *Fault) prepare() error {
 		return problem("%q is not a family: use %q or none", f.Family, FamilyGPU)
 	case (f.Settle.Run == "") != (f.Settle.Means == ""):
 		return problem("settle needs both a command to run and what its answer means")
+	case f.Doubt && (f.Benign || f.Severity.rank() <= High.rank()):
+		return problem("it is a doubt, and is noise or of a severity that makes a verdict")
+	case f.Outside != "" && f.Outside != OutsideNoise && f.Outside != OutsidePerhaps:
+		return problem("%q is nothing that it can be worth outside of a session: use %q, %q or none", f.Outside, OutsideNoise, OutsidePerhaps)
 	case f.Effect && (f.Benign || len(f.DependsOn) == 0):
 		return problem("it is an effect, and names no fault in depends_on that it is an effect of")
 	}

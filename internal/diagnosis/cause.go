@@ -62,6 +62,11 @@ type Diagnosis struct {
 	Recovered bool `json:"recovered"`
 	// Also are what broke besides, at other times; the root is the worst of all.
 	Also []Other `json:"also"`
+	// Seen is what shows that all is well, where the verdict is OK; But is what a
+	// player misses all the same. Reason is why it is Inconclusive.
+	Seen   string   `json:"seen,omitempty"`
+	But    []string `json:"but"`
+	Reason string   `json:"reason,omitempty"`
 	// Notes are findings that make no verdict: warnings, and noise.
 	Notes []Link `json:"notes"`
 	*Log
@@ -73,7 +78,7 @@ const skew = 2 * time.Second
 // Diagnose finds the cause.
 func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 	c.settle(l)
-	d := &Diagnosis{Version: 1, Verdict: OK, Candidates: []Root{}, Chain: []Link{}, Also: []Other{}, Notes: []Link{}, Log: l}
+	d := &Diagnosis{Version: 1, Verdict: OK, Candidates: []Root{}, Chain: []Link{}, Also: []Other{}, But: []string{}, Notes: []Link{}, Log: l}
 	scopes := c.scopes(l)
 	if worst := worstOf(scopes); worst != nil {
 		c.conclude(d, worst)
@@ -84,6 +89,7 @@ func (c *Catalogue) Diagnose(l *Log) *Diagnosis {
 			d.Candidates = append(d.Candidates, c.root(f, &scope{c: c, life: l.Sessions[s].Life, session: s, roots: ends}, l))
 		}
 	}
+	c.assure(d)
 	d.note(c, l)
 	return d
 }
@@ -146,6 +152,10 @@ func (sc *scope) judge() {
 // causesOf are the findings that explain f: its usual causes, at or before it.
 func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 	for _, other := range all {
+		if sc.saysWhat(other, f) {
+			ids = append(ids, other.Fault)
+			continue
+		}
 		if other.Fault == f.Fault || !sc.c.explains(other.Fault, f.Fault) || other.At.After(f.At.Add(skew)) {
 			continue
 		}
@@ -154,7 +164,7 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 			continue
 		}
 		// What many live with kills nobody, unless that is its very moment.
-		if f.Fault == "wolf-killed" && !sc.c.grave(other.Fault) && f.At.Sub(other.Last) > lastWords {
+		if f.Fault == "wolf-killed" && !sc.c.grave(other.Fault) && !rightAfter(f.At, other.Last, lastWords) {
 			continue
 		}
 		ids = append(ids, other.Fault)
@@ -172,13 +182,20 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 			if known {
 				break // what is known to end a process was said
 			}
-			if other.Fault != f.Fault && entry.Stage != "startup" && entry.Severity.rank() <= Medium.rank() && f.At.Sub(other.Last) < lastWords {
+			if other.Fault != f.Fault && entry.Stage != "startup" && entry.Severity.rank() <= Medium.rank() && rightAfter(f.At, other.Last, lastWords) {
 				ids = append(ids, other.Fault)
 			}
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+// saysWhat tells whether a finding is of the very line of an effect, and says
+// what that is an effect of: "Unhandled exception: no such device".
+func (sc *scope) saysWhat(f, effect Finding) bool {
+	return f.Fault != effect.Fault && f.Place == effect.Place && f.Place.Line > 0 && !f.Derived && !effect.Derived &&
+		sc.c.faults[sc.c.byID[effect.Fault]].Effect && !sc.c.faults[sc.c.byID[f.Fault]].Effect
 }
 
 // linked tells whether a fault leads to another by way of what is there.
@@ -283,12 +300,29 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 	}
 	if entry.Effect {
 		r.Confidence = "low"
-		r.Against = append(r.Against, "it is usually an effect; its cause is not in this log")
+		r.Against = append(r.Against, sc.unexplained(f)...)
+	}
+	if entry.Doubt {
+		r.Confidence = "low"
 	}
 	if len(sc.roots) > 1 {
 		r.Confidence = "low"
 	}
 	return r
+}
+
+// unexplained says of an effect what may have led to it.
+func (sc *scope) unexplained(f Finding) []string {
+	why := []string{"it is usually an effect; its cause is not in this log"}
+	if causes := sc.c.faults[sc.c.byID[f.Fault]].DependsOn; len(causes) > 0 {
+		why[0] += ", such as " + strings.Join(causes[:min(len(causes), mostDoubts)], ", ")
+	}
+	for _, other := range sc.findings {
+		if other.Fault == unknownError && !other.At.After(f.At.Add(skew)) {
+			why = append(why, "the log shows an error that the doctor does not know: "+other.Text)
+		}
+	}
+	return why
 }
 
 // wellAfter counts the listed sessions after one that went well.
@@ -352,6 +386,13 @@ func (d *Diagnosis) note(c *Catalogue, l *Log) {
 		}
 		add(s.Findings)
 	}
+	for _, life := range l.Lives {
+		add(life.aside)
+	}
+	for i := range l.Sessions {
+		add(l.Sessions[i].aside)
+	}
+	add(l.Folded.notes)
 }
 
 // Since is when what broke first showed, for people.

@@ -11,7 +11,9 @@ const pinRetry = 10 * time.Minute
 // cleared forgets a PIN that was mistyped: the client is paired now.
 func (r *reader) cleared(at time.Time) {
 	life := r.life()
-	life.drop(func(f *Finding) bool { return f.Fault == "pair-wrong-pin" && at.Sub(f.Last) < pinRetry })
+	for _, f := range life.drop(func(f *Finding) bool { return f.Fault == "pair-wrong-pin" && at.Sub(f.Last) < pinRetry }) {
+		putAside(&life.aside, f, "the client paired afterwards")
+	}
 }
 
 // drop takes findings out of a life.

@@ -189,6 +189,7 @@ func (c *Catalogue) focus(d *Diagnosis, session int) *Diagnosis {
 	}
 	one := *d
 	one.Verdict, one.Root, one.Candidates, one.Chain, one.Also, one.Recovered = OK, nil, []Root{}, []Link{}, []Other{}, false
+	one.Seen, one.But, one.Reason = "", []string{}, ""
 	for _, sc := range c.scopes(d.Log) {
 		if sc.session == session && sc.verdict != OK {
 			c.conclude(&one, sc)
@@ -356,10 +357,16 @@ func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
 
 func (d *Diagnosis) writeMarkdownCause(p *printer) {
 	if d.Verdict == OK {
-		p.line("\nNothing wrong is to be seen.")
+		p.line("\n%s.", strings.TrimSuffix("Nothing wrong is to be seen: "+d.Seen, ": "))
+		if len(d.But) > 0 {
+			p.line("\nIt works, but: %s.", strings.Join(d.But, "; "))
+		}
 		return
 	}
 	p.line("\n## Root cause\n")
+	if d.Reason != "" {
+		p.line("%s: %s.\n", d.unsure(), d.Reason)
+	}
 	for _, r := range d.Candidates {
 		p.line("**%s** (`%s`), %s, confidence %s. %s", r.Name, r.ID, r.Since(), r.Confidence, r.Reading)
 		for _, reason := range r.For {

@@ -31,20 +31,11 @@ const (
 	lastWords = time.Second
 )
 
-// settle takes away findings that mean nothing where they stand, and adds those
+// settle puts aside findings that mean nothing where they stand, and adds those
 // that follow from what is there and what is not.
 func (c *Catalogue) settle(l *Log) {
 	for i := range l.Sessions {
-		s := &l.Sessions[i]
-		kept := make([]Finding, 0, len(s.Findings))
-		for _, f := range s.Findings {
-			if !c.meaningless(&f, s, &l.Lives[s.Life]) {
-				kept = append(kept, f)
-			} else {
-				s.unfail(f.Fault)
-			}
-		}
-		s.Findings = kept
+		c.weighFindings(l, &l.Sessions[i])
 	}
 	mixed := false
 	for i := range l.Sessions {
@@ -58,15 +49,38 @@ func (c *Catalogue) settle(l *Log) {
 		c.deriveResume(l, i)
 		c.deriveRace(l, i)
 		c.deriveStall(l, i)
+		c.deriveStructure(l, i)
 		if mixed {
 			c.deriveClients(l, i)
 		}
 		c.deriveCancel(l, i)
 	}
 	for i := range l.Lives {
+		life := &l.Lives[i]
 		c.deriveLife(l, i)
-		l.Lives[i].Findings = slices.DeleteFunc(l.Lives[i].Findings, func(f Finding) bool { return outside(&f, l, i) })
+		life.Findings = slices.DeleteFunc(life.Findings, func(f Finding) bool {
+			reason := c.outside(&f, l, i)
+			if reason != "" {
+				putAside(&life.aside, f, reason)
+			}
+			return reason != ""
+		})
 	}
+}
+
+// weighFindings puts aside those of a session that mean nothing where they stand.
+func (c *Catalogue) weighFindings(l *Log, s *Session) {
+	kept := make([]Finding, 0, len(s.Findings))
+	for _, f := range s.Findings {
+		reason := c.meaningless(&f, s, &l.Lives[s.Life])
+		if reason == "" {
+			kept = append(kept, f)
+			continue
+		}
+		putAside(&s.aside, f, reason)
+		s.unfail(f.Fault)
+	}
+	s.Findings = kept
 }
 
 // unfail gives a stage back the state that it had before a sign that means
@@ -85,36 +99,43 @@ var endNoise = map[string]bool{
 	"pipeline-error": true, "compositor-gone": true,
 }
 
-// meaningless knows the signs that are normal at certain moments.
-func (c *Catalogue) meaningless(f *Finding, s *Session, life *Life) bool {
+// meaningless knows the signs that are normal at certain moments, and says why;
+// it is empty for one that counts.
+func (c *Catalogue) meaningless(f *Finding, s *Session, life *Life) string {
+	because := func(is bool, reason string) string {
+		if is {
+			return reason
+		}
+		return ""
+	}
 	switch {
 	case f.late:
-		return !c.lateMatters(f, s)
-	case endNoise[f.Fault]:
+		return because(!c.lateMatters(f, s), "an app printed it, which ended in good order")
+	case endNoise[f.Fault] || f.Fault == unknownError:
 		// What ends first takes the others with it, unless that is what broke.
 		app := s.records.of(evidence.StageApp)
 		early := s.End == EndApp && (app == nil || s.Ended.Sub(app.At) < fastExit || c.broke(s))
-		return !s.Ended.IsZero() && !f.At.Before(s.Ended) && !early
+		return because(!s.Ended.IsZero() && !f.At.Before(s.Ended) && !early && s.End != EndRestart, "the session had ended, and each end brings it")
 	}
 	switch f.Fault {
 	case "evp-decrypt", "render-failed":
-		return f.Count < floodOf
+		return because(f.Count < floodOf, "a few of it are normal")
 	case "app-exited":
-		return s.End == EndQuit && !f.At.Before(s.Ended)
+		return because(s.End == EndQuit && !f.At.Before(s.Ended), "the client had quit")
 	case "docker-error":
-		return s.saysMore("docker-socket", f)
+		return because(s.saysMore("docker-socket", f), "docker-socket says more of the same lines")
 	case "pipeline-parse":
-		return s.saysMore("no-compositor", f)
+		return because(s.saysMore("no-compositor", f), "no-compositor says more of the same lines")
 	case "wolf-stopped":
-		return life.signal == nil || s.End != EndRestart || !s.Ended.Equal(life.signal.At)
+		return because(life.signal == nil || s.End != EndRestart || !s.Ended.Equal(life.signal.At), "it broke no session")
 	case "client-unpaired", "pair-order":
-		return true // another client's: this one is paired
+		return "it is of another client: this one is paired"
 	case "crash-loop":
-		return onceOnly(f)
+		return because(onceOnly(f), "it happened once, which a restart may have cured")
 	case "no-mouse-long":
-		return f.Last.Sub(s.Began) < noInputFor || s.has("uinput") || life.has("uinput")
+		return because(f.Last.Sub(s.Began) < noInputFor || s.has("uinput") || life.has("uinput"), "a few seconds of it are normal at a start, and more where no device can be made")
 	}
-	return false
+	return ""
 }
 
 // saysMore tells whether the very lines of a finding show another that says more.
@@ -122,27 +143,54 @@ func (s *Session) saysMore(id string, f *Finding) bool {
 	return slices.ContainsFunc(s.Findings, func(o Finding) bool { return o.Fault == id && o.Place == f.Place && o.Count == f.Count })
 }
 
-// outside knows the signs that are normal while no session runs.
-func outside(f *Finding, l *Log, i int) bool {
+// outside knows the signs that are normal while no session runs, and says why; it
+// is empty for one that counts.
+func (c *Catalogue) outside(f *Finding, l *Log, i int) string {
 	life := &l.Lives[i]
+	if c.faults[c.byID[f.Fault]].Outside == OutsideNoise {
+		return "no session ran"
+	}
 	switch f.Fault {
-	case "pulse-died", "docker-socket", "docker-error":
+	case "docker-socket", "docker-error", "container-refused":
 		// A start without a sound server first tries one in a container.
-		return true
+		if l.streamsAfter(life, f.Last) {
+			return "a session went well after it"
+		}
+		if f.Fault == "docker-error" && slices.ContainsFunc(life.Findings, func(o Finding) bool { return o.Fault == "docker-socket" && o.Place == f.Place && o.Count == f.Count }) {
+			return "docker-socket says more of the same lines"
+		}
 	case "no-mouse-long":
-		return f.Last.Sub(f.At) < noInputFor || life.has("uinput")
+		if f.Last.Sub(f.At) < noInputFor || life.has("uinput") {
+			return "a few seconds of it are normal at a start, and more where no device can be made"
+		}
 	case "pair-no-pin":
-		return !f.Derived
+		if !f.Derived {
+			return "the client has not given up"
+		}
 	case "client-unpaired", "pair-order":
 		// The first step of every pairing is such a request.
-		mayPair := f.Fault == "client-unpaired" && f.Count < pairingAsks && i == len(l.Lives)-1 && l.To.Sub(f.At) < pairingBegins
-		return life.paired || life.pairing != nil || life.served() || mayPair
-	case "wolf-stopped":
-		return true // nobody was streaming
+		if life.paired || life.pairing != nil || life.served() {
+			return "clients are paired, or are being paired"
+		}
 	case "crash-loop":
-		return onceOnly(f)
+		if onceOnly(f) {
+			return "it happened once, which a restart may have cured"
+		}
+	case unknownError:
+		if life.Ready && !f.At.After(life.readyAt) && l.streamsAfter(life, f.Last) {
+			return "it is of a start after which sessions went well"
+		}
 	}
-	return false
+	return ""
+}
+
+// streamsAfter tells whether a session of a life went well after a time.
+func (l *Log) streamsAfter(life *Life, at time.Time) bool {
+	good := func(i int) bool {
+		s := &l.Sessions[i]
+		return !s.Began.Before(at) && s.done(evidence.StageControl) && s.done(evidence.StageVideoPipeline) && len(s.Findings) == 0 || l.health(i) == healthGood && s.Began.After(at)
+	}
+	return slices.ContainsFunc(life.Sessions, good) || !life.gone.fine.IsZero() && !life.gone.fine.Before(at)
 }
 
 // onceOnly is a supervisor's word of one end, which its restart may have cured.
@@ -203,7 +251,7 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 	case s.End == EndOpen && ends && life.Whole && s.done(evidence.StageControl) && c.endsWithTrouble(s, l.To):
 		// Without trouble it may as well have been copied while a session ran.
 		c.derived(&s.Findings, "wolf-killed", l.To, s.place(evidence.StageControl), "the log ends in the middle of this session, right after trouble")
-	case !s.removed.IsZero() && ends && life.has("pulse-none") && l.To.Sub(s.removed) < lastWords:
+	case !s.removed.IsZero() && ends && life.has("pulse-none") && rightAfter(l.To, s.removed, lastWords):
 		// The removal asks a server that is not there, and a process that lives on
 		// says at once that it is done.
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
@@ -219,13 +267,20 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 // endsWithTrouble tells whether a session's last words are of something wrong.
 func (c *Catalogue) endsWithTrouble(s *Session, end time.Time) bool {
 	// Wolf dies of a controller that it cannot make, and lives without the rest.
-	if !s.padFailed.IsZero() && end.Sub(s.padFailed) < lastWords {
+	if !s.padFailed.IsZero() && rightAfter(end, s.padFailed, lastWords) {
 		return true
 	}
 	return slices.ContainsFunc(s.Findings, func(f Finding) bool {
 		entry := c.faults[c.byID[f.Fault]]
-		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && end.Sub(f.Last) < lastWords && f.Fault != "uinput" && slices.Contains(c.faults[c.byID["wolf-killed"]].DependsOn, f.Fault)
+		return !entry.Benign && entry.Severity.rank() <= Medium.rank() && rightAfter(end, f.Last, lastWords) && f.Fault != "uinput" && slices.Contains(c.faults[c.byID["wolf-killed"]].DependsOn, f.Fault)
 	})
+}
+
+// rightAfter tells whether something came shortly after something else. What
+// came before it, by more than lines stand in the wrong order, explains nothing.
+func rightAfter(later, earlier time.Time, limit time.Duration) bool {
+	gap := later.Sub(earlier)
+	return gap > -skew && gap < limit
 }
 
 // deriveResume tells a return that got no ping because the app holds the ports
@@ -314,6 +369,8 @@ func (l *Log) streaming() int {
 func (c *Catalogue) deriveLife(l *Log, i int) {
 	life := &l.Lives[i]
 	c.deriveCrash(l, i)
+	c.deriveStart(l, i)
+	c.deriveLeft(l, i)
 	if p := life.pairing; p != nil && !life.has("pair-wrong-pin") && (i < len(l.Lives)-1 || life.gaveUp || l.To.Sub(p.At) >= pinPatience) {
 		c.derived(&life.Findings, "pair-no-pin", p.At, p.Place, "a PIN was asked for, and no pairing followed")
 	}

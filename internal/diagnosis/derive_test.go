@@ -95,11 +95,11 @@ const silent = logStarted + "\n1 WARN Failed to connect to any PulseAudio server
 // "ok", or "note" and what is noted of one with nothing grave.
 var deriveCases = []struct{ name, root, log string }{
 	{"negotiation stops", "rtsp-incomplete", logContained + "\n60.5 DEBUG [RTSP] received command OPTIONS" + logPoll},
-	{"negotiation goes on", "ok", logContained + "\n60.5 DEBUG [RTSP] received command OPTIONS\n70 DEBUG [RTSP] received command PLAY\n70.1 DEBUG [ENET] connected client: 1.2.3.4:5" + logQuit},
+	{"negotiation goes on", "ok", logContained + "\n60.5 DEBUG [RTSP] received command OPTIONS\n70 DEBUG [RTSP] received command PLAY\n70.1 DEBUG [ENET] connected client: 1.2.3.4:5\n70.2 DEBUG Starting video pipeline: x" + logQuit},
 	{"the player gave up at once", "ok", logContained + "\n65 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel\n65.1 INFO Stopped container: /Game_4242424242424242" + logPoll},
 	{"no container", "no-container", logDisplayed + "\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5" + logPoll},
-	{"a download", "ok", logDisplayed + "\n60.3 WARN [DOCKER] Image x/y:z not present, downloading...\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5" + logPoll + logQuit},
-	{"a process", "ok", logDisplayed + "\n60.3 DEBUG [PROCESS] Starting process: game\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5" + logQuit},
+	{"a download", "ok", logDisplayed + "\n60.3 WARN [DOCKER] Image x/y:z not present, downloading...\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5\n60.8 DEBUG Starting video pipeline: x" + logPoll + logQuit},
+	{"a process", "ok", logDisplayed + "\n60.3 DEBUG [PROCESS] Starting process: game\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5\n60.8 DEBUG Starting video pipeline: x" + logQuit},
 	{"no compositor", "no-compositor", logLaunched + "\n60.01 DEBUG [GSTREAMER] Starting video producer: appsrc is-live=true name=wolf_wayland_source" + logPoll},
 	{"no compositor element", "no-compositor", logLaunched + "\n" + `60.01 ERROR [GSTREAMER] Pipeline parse error: no element "waylanddisplaysrc"`},
 	{"asked to stop", "wolf-stopped", logStreaming + "\n120 ERROR Received interrupt signal 15, clean exit\n130 INFO Gstreamer version: 1.26.7-0"},
@@ -178,6 +178,15 @@ var deriveCases = []struct{ name, root, log string }{
 	{"one after the other", "evp-decrypt", logStreaming + "\n70 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel\n70.1 INFO Stopped container: /Game_4242424242424242" + strings.ReplaceAll(second, "IP", "10.0.0.7") + flood},
 	{"one client came back", "evp-decrypt", logStreaming + strings.ReplaceAll(strings.ReplaceAll(second, "IP", "10.0.0.7"), "7777777777777777", "4242424242424242") + flood},
 	{"quit was not served", "note cancel-not-served", logStreaming + left + strings.ReplaceAll(logSession, "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
+	{"a connected client without a picture", "no-video-pipeline", logContained + "\n60.6 DEBUG [RTSP] received command PLAY\n60.7 DEBUG [ENET] connected client: 1.2.3.4:5" + logQuit},
+	{"the stream ends under the client", "stream-ended", logStreaming + "\n70 INFO [GSTREAMER] Pipeline reached End Of Stream\n90 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
+	{"a start that stands still", "start-incomplete", "0 INFO Gstreamer version: 1.26.7-0\n0.1 INFO Reading config file from: /etc/wolf/cfg/config.toml\n30 WARN Failed to do something"},
+	{"a start after a start", "start-incomplete", "0 INFO Gstreamer version: 1.26.7-0" + strings.ReplaceAll(logStreaming, "\n\t\t0", "\n\t\t50") + logQuit},
+	{"an error of no known kind", "unknown-error", logStreaming + "\n70 ERROR The flux compensator is out of phase" + logQuit},
+	{"a crash of no known kind", "unknown-error", logStreaming + "\n!Segmentation fault (core dumped)" + logQuit},
+	{"an error of no known kind after the end", "ok", logStreaming + logQuit + "\n301 ERROR The flux compensator is out of phase"},
+	{"a silence in the start", "stage-stalled", logDisplayed + "\n60.3 INFO [DOCKER] Starting container: /Game_4242424242424242" + strings.ReplaceAll(logStream, "\n\t\t60", "\n\t\t95") + logQuit},
+	{"apps that nobody stops", "containers-left", logStreaming + left + strings.NewReplacer("\n\t\t60", "\n\t\t160", "4242424242424242", "5252525252525252", "10.0.0.7", "10.0.0.8").Replace(logSession) + "\n200 DEBUG [ENET] disconnected client: 10.0.0.8:5511" + strings.NewReplacer("\n\t\t60", "\n\t\t260", "4242424242424242", "6262626262626262", "10.0.0.7", "10.0.0.9").Replace(logSession) + "\n270 DEBUG [ENET] disconnected client: 10.0.0.9:5511" + strings.NewReplacer("\n\t\t60", "\n\t\t280", "4242424242424242", "7272727272727272", "10.0.0.7", "10.0.0.6").Replace(logSession) + strings.NewReplacer("10.0.0.7", "10.0.0.6", "4242424242424242", "7272727272727272").Replace(logQuit) + "\n300 DEBUG 10.0.0.7 [GET] HTTP://10.0.0.1/serverinfo"},
 	{"quit was served", "ok", logStreaming + left + "\n130 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel" + strings.ReplaceAll(logSession, "\n\t\t60", "\n\t\t460") + "\n500 DEBUG 10.0.0.7 [GET] HTTPS://10.0.0.1/cancel"},
 }
 

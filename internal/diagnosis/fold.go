@@ -161,7 +161,7 @@ func (r *reader) part(from, to int) *Log {
 	r.folder.stages = stages
 	for i := from; i < to; i++ {
 		s := l.Sessions[i]
-		s.Findings = slices.Clone(s.Findings)
+		s.Findings, s.aside = slices.Clone(s.Findings), slices.Clip(s.aside)
 		stages = r.order(&s, stages)
 		if s.Life != last {
 			last = s.Life
@@ -184,7 +184,7 @@ func (r *reader) part(from, to int) *Log {
 func (r *reader) copyOf(i int) Life {
 	life := r.log.Lives[i]
 	life.gone.sessions += len(life.Sessions)
-	life.Sessions, life.Findings = nil, slices.Clone(life.Findings)
+	life.Sessions, life.Findings, life.aside = nil, slices.Clone(life.Findings), slices.Clip(life.aside)
 	if i == len(r.log.Lives)-1 {
 		life.pairing = nil // it may still follow
 	}
@@ -207,6 +207,7 @@ func (r *reader) judge(from, to int) {
 		s.judged.good = s.judged.streamed && !s.Resumed
 		s.judged.fine = as.streamed() && !hasGrave(r.c, as.Findings)
 		l.Folded.remember(as.Findings, life)
+		l.Folded.remember(as.aside, life)
 		sc.life, sc.session = life, s.Number
 		r.folder.look(s, sc)
 	}
@@ -223,8 +224,10 @@ func (sc *scope) ids() (all []string) {
 // remember keeps the first finding of each fault, and the newest life with it.
 func (f *Folded) remember(findings []Finding, life int) {
 	for _, one := range findings {
-		f.shown[one.Fault] = max(f.shown[one.Fault], life)
-		if !slices.ContainsFunc(f.notes, func(n Finding) bool { return n.Fault == one.Fault }) {
+		if one.Demoted == "" {
+			f.shown[one.Fault] = max(f.shown[one.Fault], life)
+		}
+		if !slices.ContainsFunc(f.notes, func(n Finding) bool { return n.Fault == one.Fault && (n.Demoted == "") == (one.Demoted == "") }) {
 			one.clean()
 			f.notes = append(f.notes, one)
 		}
@@ -400,9 +403,10 @@ func (r *reader) judgeLives(to int) {
 		}
 		life := &l.Lives[sc.life]
 		if life.judged == nil && life.Number > r.folder.head && len(life.Sessions) == 0 {
-			l.Folded.remember(sc.findings, life.Number)
+			l.Folded.remember(p.Lives[sc.life].Findings, life.Number)
+			l.Folded.remember(p.Lives[sc.life].aside, life.Number)
 			// What follows from the lives before it is not seen again without them.
-			life.Findings = p.Lives[sc.life].Findings
+			life.Findings, life.aside = p.Lives[sc.life].Findings, p.Lives[sc.life].aside
 			life.judged, sc.life, sc.findings = sc, life.Number, nil
 		}
 	}

@@ -49,7 +49,7 @@ func (r *reader) notify(f *Finding, list []Finding) {
 	if r.told[key] {
 		return
 	}
-	if s := r.live(); s != nil && r.c.meaningless(f, s, r.life()) || s == nil && outside(f, r.log, len(r.log.Lives)-1) {
+	if s := r.live(); s != nil && r.c.meaningless(f, s, r.life()) != "" || s == nil && r.c.outside(f, r.log, len(r.log.Lives)-1) != "" {
 		return
 	}
 	r.told[key] = true

@@ -27,6 +27,7 @@ svg .line{fill:none}svg .grid.line{stroke:var(--grid)}svg .faint.line{stroke:var
 </style></head><body>
 <h1 class="{{.D.Verdict}}">{{.Title}}</h1>
 <p class="faint">{{.D.Lines}} lines of {{range $i, $f := .D.Files}}{{if $i}}, {{end}}<code>{{$f}}</code>{{end}}{{.Span}}</p>
+{{with .D.Seen}}<p>{{.}}</p>{{end}}{{with .D.Reason}}<p><b>Why:</b> {{.}}</p>{{end}}{{range .D.But}}<p><b>It works, but:</b> {{.}}</p>{{end}}
 {{range .D.Candidates}}<div class="card {{$.D.Verdict}}">{{if $.Several}}<p><b>{{.Name}}</b> (<code>{{.ID}}</code>)</p>{{end}}
 <p><b>Since when:</b> {{.Since}}{{with .Place.String}}, <code>{{.}}</code>{{end}}</p>
 <p><b>Do now:</b> {{.Cure}}{{if eq .RestartHelps "yes"}} A restart of Wolf helps, until it happens again.{{else if eq .RestartHelps "no"}} A restart alone does not help.{{end}}</p>
@@ -41,7 +42,7 @@ svg .line{fill:none}svg .grid.line{stroke:var(--grid)}svg .faint.line{stroke:var
 {{if .D.Sessions}}<h2>Sessions</h2><div class="scroll"><table><tr><th>Session</th><th>Began</th><th>Display</th><th>End</th><th>Verdict</th></tr>{{range $i, $s := .D.Sessions}}
 <tr><td>{{$.D.SessionName $i}}{{if .Resumed}} (resumed){{end}}</td><td class="when">{{stamp .Began}}</td><td>{{.Display}}</td><td>{{.End}}</td><td class="{{.Verdict}}">{{.Verdict}}{{with .Root}} {{.}}{{end}}</td></tr>{{end}}</table></div>{{if .D.Folded.Sessions}}<p class="faint">{{.Folded}}</p>{{end}}{{end}}
 {{if .D.Notes}}<h2>Also seen</h2><table><tr><th>What</th><th>Weight</th><th>First line</th></tr>{{range .D.Notes}}
-<tr><td>{{.Name}} <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span></td><td>{{if eq .Severity "info"}}noise{{else}}{{.Severity}}{{end}}</td><td><code>{{.Text}}</code> <span class="faint">{{.Place}}</span></td></tr>{{end}}</table>{{end}}
+<tr><td>{{.Name}} <span class="faint">({{.Fault}}{{if gt .Count 1}}, {{.Count}} lines{{end}})</span></td><td>{{if eq .Severity "info"}}noise{{else}}{{.Severity}}{{end}}{{with .Demoted}}, does not count: {{.}}{{end}}</td><td><code>{{.Text}}</code> <span class="faint">{{.Place}}</span></td></tr>{{end}}</table>{{end}}
 </body></html>
 `))
 

@@ -15,6 +15,7 @@ type signOf struct {
 	sign  *Sign
 	mark  *mark
 	rule  pattern // what narrows it
+	bad   bool    // it is neither, but shows a line that calls itself an error
 }
 
 // lexiconOf makes that of faults.
@@ -32,7 +33,12 @@ func lexiconOf(faults []Fault) *lexicon {
 		literals = append(literals, marks[i].literal)
 		l.signs = append(l.signs, signOf{mark: &marks[i], rule: patternOf(marks[i].re)})
 	}
+	for _, literal := range errorLiterals {
+		literals = append(literals, literal)
+		l.signs = append(l.signs, signOf{bad: true})
+	}
 	l.matcher = logscan.NewMatcher(literals)
+	l.matcher.MarkLow(debugMark)
 	return l
 }
 

@@ -29,6 +29,8 @@ type Finding struct {
 	Object string `json:"object,omitempty"`
 	// Derived says that it follows from what is there and what is not.
 	Derived bool `json:"derived,omitempty"`
+	// Demoted is why it does not count where it stands; empty where it does.
+	Demoted string `json:"demoted,omitempty"`
 
 	lastPlace Place
 	late      bool // its app printed it, and Wolf only when the app had ended
@@ -156,6 +158,9 @@ type Session struct {
 	fed        bool           // its video comes from the process, not from a display's own element
 	removed    time.Time      // when its sink was removed, where that is the last that is known of it
 	judged     *judgement     // before the end of the log, see fold.go
+	aside      []Finding      // that do not count, with the reason
+	eos        bool           // its pipeline's end is what ended it first
+	appStopped bool           // its app was stopped, or ended
 }
 
 // Life is one life of Wolf's process.
@@ -176,6 +181,10 @@ type Life struct {
 	announced              time.Time // when it began to announce itself in the network
 	faults                 map[string]int
 	debug                  bool         // it shows lines of level DEBUG
+	listens                listeners    // which of its ports it opened
+	readyAt                time.Time    // when the last of them was open
+	aside                  []Finding    // that do not count, with the reason
+	own                    bool         // it is of Kennel
 	last                   time.Time    // the newest time before the next life
 	launched               int          // sessions that resumed no other
 	api                    *StageRecord // the newest request to the API, until a session begins

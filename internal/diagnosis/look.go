@@ -18,9 +18,13 @@ type record struct {
 	// Where a pipeline is described: the line with what follows it, the client's
 	// number in that, and the encoder of a picture; "" where there is none.
 	text, number, encoder string
+	past                  wolflog.Line // where a process starts: the last line before it with a time
+	unknown               bool         // it calls itself an error, and no fault knows it
 	// What those before it say.
 	at    time.Time
-	dated bool // by itself, not by the line before
+	dated bool      // by itself, not by the line before
+	ended time.Time // of the line of past
+	debug bool      // one of level DEBUG is between the record before and this one
 	place Place
 }
 
@@ -35,16 +39,25 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 	whole := found.String()
 	rec.line.Parse(whole)
 	rec.fits, rec.text, rec.number, rec.encoder = rec.fits[:0], "", "", "" // the rest is set by date
-	after := ""
+	rec.past, rec.unknown = wolflog.Line{}, false
+	after, bad, known := "", false, false
 	for _, i := range found.Signs {
 		s := &r.signs[i]
+		if s.bad {
+			bad = true
+			continue
+		}
 		if s.mark != nil {
 			if detail, ok := s.marks(rec.line.Message); ok {
 				rec.fits = append(rec.fits, fit{i, detail})
 				rec.pipeline(s.mark.stage, whole, found)
+				if s.mark.kind == processStart {
+					rec.past = lastStamped(found.Before())
+				}
 			}
 			continue
 		}
+		known = true // also one that its expression does not let through
 		// Of a fault with several signs in a line one counts.
 		if slices.ContainsFunc(rec.fits, func(f fit) bool { return r.signs[f.sign].mark == nil && r.signs[f.sign].fault == s.fault }) {
 			continue
@@ -62,6 +75,7 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 		}
 		rec.fits = append(rec.fits, fit{sign: i})
 	}
+	rec.unknown = bad && !known && isError(&rec.line)
 }
 
 // pipeline reads what stands in and behind a line that describes one.
@@ -78,11 +92,20 @@ func (rec *record) pipeline(stage evidence.Stage, whole string, found *logscan.L
 
 // date gives a line its time.
 func (r *reader) date(st *stream, rec *record) {
-	rec.at, rec.dated = st.dater.Date(&rec.line)
-	for _, f := range rec.fits {
-		if m := r.signs[f.sign].mark; m != nil && m.kind == processStart {
-			st.dater.Restarted()
+	rec.ended = time.Time{}
+	starts := slices.ContainsFunc(rec.fits, func(f fit) bool {
+		m := r.signs[f.sign].mark
+		return m != nil && m.kind == processStart
+	})
+	if starts {
+		if rec.past.Clock != wolflog.NoClock {
+			rec.ended, _ = st.dater.Date(&rec.past)
 		}
+		st.dater.Begins(&rec.line)
+	}
+	rec.at, rec.dated = st.dater.Date(&rec.line)
+	if starts {
+		st.dater.Restarted()
 	}
 }
 

@@ -36,7 +36,11 @@ const (
 	appOutput    // of an app that has ended, from here on
 	ownEvent     // of a session of Kennel's, see own.go
 	clientNumber // Wolf's number of a session's client
+	listening    // a port was opened; which one is the detail
 )
+
+// kennelUp is in Kennel's own word that it serves.
+const kennelUp = ` is up as "`
 
 // mark is a line that belongs to the normal course of things.
 type mark struct {
@@ -50,9 +54,12 @@ type mark struct {
 // releases of Wolf.
 var marks = []mark{
 	{"Gstreamer version: ", nil, processStart, ""},
-	{" is up as \"", regexp.MustCompile(`^kennel \S+ is up as "`), processStart, ""},
+	{kennelUp, regexp.MustCompile(`^kennel \S+ is up as "`), processStart, ""},
 	{" session=", nil, ownEvent, ""},
 	{"HTTPS server listening on port", nil, processReady, ""},
+	{"HTTP server listening on port", regexp.MustCompile(`(HTTP) server listening on port`), listening, ""},
+	{"RTSP server started on port", regexp.MustCompile(`(RTSP) server started on port`), listening, ""},
+	{"Control server started on port", regexp.MustCompile(`(Control) server started on port`), listening, ""},
 	{"Insert pin at http", nil, pairBegan, ""},
 	{"Succesfully paired ", nil, paired, ""},
 	{"Successfully paired ", nil, paired, ""},

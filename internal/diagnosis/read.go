@@ -30,6 +30,7 @@ type reader struct {
 	route   router
 	late    lateOutput
 	before  time.Time // of the line before that at hand
+	ended   time.Time // of the last line before the start of the process at hand
 	// Of a log that is followed: who is told of findings, and of which.
 	tell func(Link)
 	told map[toldKey]bool
@@ -77,8 +78,8 @@ func (c *Catalogue) read(ctx context.Context, tell func(Link), sources []Source)
 func (r *reader) scan(ctx context.Context, st *stream, workers int, give func(*record) error) error {
 	for _, s := range st.sources {
 		st.end.from = s.Reader
-		stats, err := logscan.ScanBy(ctx, r.matcher, workers, &st.end, r.look, func(number int64, rec *record) error {
-			rec.place = Place{s.Name, number}
+		stats, err := logscan.ScanBy(ctx, r.matcher, workers, &st.end, r.look, func(number int64, low bool, rec *record) error {
+			rec.place, rec.debug = Place{s.Name, number}, low
 			r.date(st, rec)
 			return give(rec)
 		})
@@ -86,6 +87,7 @@ func (r *reader) scan(ctx context.Context, st *stream, workers int, give func(*r
 			return evidence.Errorf(evidence.Invalid, "%s: %w", s.Name, err)
 		}
 		st.ends(s.Name, stats.Lines)
+		st.debug = st.debug || stats.Low
 		st.bytes, st.lines = st.bytes+stats.Bytes, st.lines+stats.Lines
 	}
 	return nil
@@ -142,13 +144,16 @@ func (r *reader) take(rec *record) {
 			life.Started = rec.at // its first line tells no time
 		}
 	}
-	if l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
+	if rec.debug || l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
 		r.log.Debug, r.life().debug = true, true
 	}
 	r.late.closes(rec)
 	marked := false
 	for _, f := range rec.fits {
 		if m := r.signs[f.sign].mark; m != nil {
+			if m.kind == processStart {
+				r.ended = rec.ended
+			}
 			if m.kind == ownEvent {
 				marked = l.Shape == wolflog.Kennel
 				r.own(rec)
@@ -174,6 +179,9 @@ func (r *reader) take(rec *record) {
 			r.found(s.fault, l, rec.at, rec.place)
 		}
 	}
+	if rec.unknown && !marked {
+		r.found(r.c.byID[unknownError], l, rec.at, rec.place)
+	}
 }
 
 // maxFindings bounds the different findings of a session; there are no more
@@ -191,12 +199,14 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	late := r.late.on
 	if late {
 		if f.Stage != evidence.StageApp {
-			return // what an app prints of itself says nothing of Wolf
+			r.setAside(f.ID, l, at, place, "an app printed it, and it says nothing of Wolf")
+			return
 		}
 		at = r.late.date(r.live(), l, at)
 	}
 	if endNoise[f.ID] && r.route.lulled(at) {
-		return // as each lobby's end brings
+		r.setAside(f.ID, l, at, place, "the end of each lobby brings it")
+		return
 	}
 	list, index := &r.life().Findings, &r.life().faults
 	if s := r.live(); s != nil && f.Stage != "startup" {
@@ -307,8 +317,12 @@ func (r *reader) mark(m *mark, detail string, at time.Time, place Place) {
 	switch m.kind {
 	case processStart:
 		r.restart(at)
+		r.life().own = m.literal == kennelUp
 	case processReady:
 		r.life().Ready = true
+		r.listens("HTTPS", at)
+	case listening:
+		r.listens(detail, at)
 	case requestLaunch, requestResume:
 		r.begin(at, m.kind == requestResume)
 		r.live().leftBefore = r.life().left
@@ -417,7 +431,12 @@ func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 		return // of a lobby that it was in
 	}
 	s.lastEnd, r.route.ended = at, r.session
+	s.appStopped = s.appStopped || m.kind == appEnded
 	switch {
+	case m.kind == appEnded && s.End == EndLeft && rightAfter(at, s.Ended, skew):
+		// Whoever only leaves keeps the app: the line of the quit is missing.
+		s.End = EndQuit
+		r.stage(evidence.StageStop, Done, "the client quit", at, place)
 	case m.kind == appEnded && s.End == EndOpen:
 		s.End, s.Ended = EndApp, at
 		r.stage(evidence.StageStop, Done, "the app ended", at, place)
@@ -425,7 +444,7 @@ func (r *reader) ending(m *mark, detail string, at time.Time, place Place) {
 		s.End, s.Ended = EndLeft, at
 		r.stage(evidence.StageStop, Began, "the client left", at, place)
 	case m.kind == stopped && s.End == EndOpen:
-		s.End, s.Ended = EndApp, at
+		s.End, s.Ended, s.eos = EndApp, at, true
 	}
 }
 
@@ -491,8 +510,15 @@ func (r *reader) stage(stage evidence.Stage, state StageState, detail string, at
 
 // restart begins another life of the process.
 func (r *reader) restart(at time.Time) {
-	r.life().last = r.before
-	r.endAll(at)
+	last := r.before
+	if r.ended.After(last) {
+		last = r.ended
+	}
+	r.life().last = last
+	if last.IsZero() || last.After(at) {
+		last = at
+	}
+	r.endAll(last) // a process is dead at its last line, not at the next start
 	r.session, r.route = -1, newRouter()
 	first := &r.log.Lives[0]
 	if len(r.log.Lives) == 1 && !first.Whole && len(first.Sessions) == 0 && !first.Ready {
@@ -526,6 +552,7 @@ func (r *reader) redate(base time.Time) {
 		fix(&life.Started)
 		fix(&life.gone.began)
 		findings(life.Findings)
+		findings(life.aside)
 		fix(&life.announced)
 		for _, f := range []*Finding{life.pairing, life.unknownCancel, life.signal} {
 			if f != nil {
@@ -539,6 +566,7 @@ func (r *reader) redate(base time.Time) {
 		fix(&s.Ended)
 		fix(&s.removed)
 		findings(s.Findings)
+		findings(s.aside)
 		for n := range s.records {
 			fix(&s.records[n].At)
 		}
@@ -565,11 +593,18 @@ func (r *reader) finish(streams []*stream) {
 	for _, st := range streams {
 		r.polled(st.polls)
 	}
+	for _, st := range streams {
+		if st.debug {
+			r.log.Debug, r.life().debug = true, true
+		}
+	}
 	for i := range r.log.Lives {
 		clean(r.log.Lives[i].Findings)
+		clean(r.log.Lives[i].aside)
 	}
 	for i := range r.log.Sessions {
 		clean(r.log.Sessions[i].Findings)
+		clean(r.log.Sessions[i].aside)
 		s := &r.log.Sessions[i]
 		r.order(s, make([]StageRecord, 0, len(s.records)))
 	}

@@ -26,8 +26,8 @@ func (c *Catalogue) scopes(l *Log) []*scope {
 	var all []*scope
 	for n := range l.Lives {
 		life := &l.Lives[n]
-		if len(life.Sessions) == 0 || hasGrave(c, life.Findings) {
-			sc := &scope{c: c, life: n, session: -1, findings: c.mattered(l, life)}
+		if list := c.mattered(l, life); len(life.Sessions) == 0 || hasGrave(c, list) {
+			sc := &scope{c: c, life: n, session: -1, findings: list}
 			sc.judge()
 			all = append(all, sc)
 		}
@@ -67,6 +67,9 @@ func (c *Catalogue) inherited(life *Life, s *Session) (list []Finding) {
 // strangers cause, and that hindered no session: a good one came after them.
 func (c *Catalogue) mattered(l *Log, life *Life) (list []Finding) {
 	for _, f := range life.Findings {
+		if c.perhaps(&f, l, life) {
+			continue // a doubt
+		}
 		foreign := slices.Contains([]evidence.Stage{evidence.StageRTSP, evidence.StageLaunch, evidence.StageControl}, c.faults[c.byID[f.Fault]].Stage)
 		good := func(i int) bool {
 			s := &l.Sessions[i]
@@ -77,6 +80,13 @@ func (c *Catalogue) mattered(l *Log, life *Life) (list []Finding) {
 		}
 	}
 	return list
+}
+
+// perhaps tells whether a finding outside of sessions leaves open what it is.
+func (c *Catalogue) perhaps(f *Finding, l *Log, life *Life) bool {
+	// The first step of a pairing is such a request as well.
+	pairs := f.Fault == "client-unpaired" && f.Count < pairingAsks && life == &l.Lives[len(l.Lives)-1] && l.To.Sub(f.At) < pairingBegins
+	return pairs || c.faults[c.byID[f.Fault]].Outside == OutsidePerhaps
 }
 
 // worst is the rank of the worst severity in a chain.

@@ -24,6 +24,7 @@ type stream struct {
 	polls   []poll    // at the ends of its sources
 	bytes   int64
 	lines   int64
+	debug   bool // it ends with lines of level DEBUG that hold nothing else
 }
 
 // head is what the beginning of a source tells of the whole.

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -105,10 +106,16 @@ func cutAt(word string, width int) int {
 
 // unsure is the headline of an inconclusive verdict.
 func (d *Diagnosis) unsure() string {
-	if len(d.Candidates) == 1 {
-		return "This log does not tell enough"
+	if d.Root == nil && len(d.Candidates) > 1 && !d.doubtful() {
+		return "Something broke, and more than one cause fits"
 	}
-	return "Something broke, and more than one cause fits"
+	return "This log does not tell enough"
+}
+
+// doubtful tells whether the candidates are doubts, and no causes of something
+// that is known to have broken.
+func (d *Diagnosis) doubtful() bool {
+	return d.Verdict == Inconclusive && len(d.Chain) == 0 && d.Reason != severalFit
 }
 
 // WriteText writes the report for people, of 80 columns: what broke, since when
@@ -118,10 +125,17 @@ func (d *Diagnosis) WriteText(w io.Writer, colour bool) error {
 	switch d.Verdict {
 	case OK:
 		p.line("%s", p.paint(green, "Nothing wrong is to be seen"))
-		p.para("", fmt.Sprintf("in %s with %s%s.", count(int(d.Lines), "line", "lines"), count(d.total(), "session", "sessions"), d.span()))
+		p.para("", fmt.Sprintf("in %s with %s%s: %s.", count(int(d.Lines), "line", "lines"), count(d.total(), "session", "sessions"), d.span(), cmp.Or(d.Seen, "as far as it is compared")))
+		if len(d.But) > 0 {
+			p.para("It works, but: ", strings.Join(d.But, "; "))
+		}
 		p.line("")
 	case Inconclusive:
 		p.line("%s", p.paint(yellow, d.unsure()))
+		p.para("Why:        ", d.Reason)
+		if len(d.Candidates) == 0 {
+			p.line("")
+		}
 		for i := range d.Candidates {
 			d.Candidates[i].write(p, d)
 		}
@@ -152,7 +166,11 @@ func (d *Diagnosis) span() string {
 
 // write is the first screen.
 func (r *Root) write(p *printer, d *Diagnosis) {
-	p.line("%s", p.paint(red, "What broke: "+r.Name)+p.paint(faint, "  ("+r.ID+")"))
+	label := "What broke: "
+	if d.doubtful() {
+		label = "Perhaps:    "
+	}
+	p.line("%s", p.paint(red, label+r.Name)+p.paint(faint, "  ("+r.ID+")"))
 	since := r.Since()
 	if d.session(r.Session) != nil {
 		since += ", in " + d.ordinal(r.Session)
@@ -318,16 +336,26 @@ func (d *Diagnosis) last() int {
 }
 
 func (d *Diagnosis) writeNotes(p *printer) {
-	var warnings, noise []string
+	var warnings, noise, aside []string
 	for _, n := range d.Notes {
 		text := fmt.Sprintf("%s (%s, %s)", n.Name, n.Fault, count(n.Count, "line", "lines"))
-		if n.Severity == Info {
+		switch {
+		case n.Demoted != "":
+			aside = append(aside, text+": "+n.Demoted)
+		case n.Severity == Info:
 			noise = append(noise, text)
-		} else {
+		default:
 			warnings = append(warnings, text)
 		}
 	}
 	slices.Sort(noise)
+	for i, text := range aside {
+		label := "Does not count: "
+		if i > 0 {
+			label = "                "
+		}
+		p.para(label, text)
+	}
 	if len(warnings) > 0 {
 		p.para("Also seen: ", strings.Join(warnings, "; "))
 	}

@@ -35,7 +35,11 @@ type Line struct {
 	Signs []int
 	// Cut says that the line was longer.
 	Cut bool
+	// Low says that between the hit before this line and its end a line holds the
+	// matcher's low mark, see Matcher.MarkLow.
+	Low bool
 
+	past []byte // what is before it, up to afterBytes
 	rest []byte // what follows it, up to afterBytes
 	copy string // of Text, where many were copied at once
 }
@@ -58,9 +62,16 @@ func (l *Line) After() []byte {
 	return l.rest
 }
 
+// Before is the line before this one and more, up to a few hundred bytes that
+// begin anywhere in a line. It is empty where this line begins what is read at a
+// time. Valid as long as the line.
+func (l *Line) Before() []byte { return bytes.TrimSuffix(l.past, newline) }
+
 // Stats counts what was read.
 type Stats struct {
 	Bytes, Lines, Hits int64
+	// Low says that the low mark stands behind the last hit, see Matcher.MarkLow.
+	Low bool
 }
 
 // Scan reads r to its end and calls hit, in order and never at the same time,
@@ -81,9 +92,9 @@ func (m *Matcher) Scan(ctx context.Context, r io.Reader, hit func(Line) error) (
 // ScanBy is Scan with so many segments at the same time, at least one, for those
 // who scan several logs at once; and what can be said of a line by itself is found
 // out by look, for several lines at the same time. Its second argument is what
-// hit is given with the line's number, and is as an earlier line has left it. The
-// line that look is given has no number yet.
-func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, look func(*Line, *T), hit func(number int64, looked *T) error) (Stats, error) {
+// hit is given with the line's number and Low, and is as an earlier line has left
+// it. The line that look is given has neither.
+func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, look func(*Line, *T), hit func(number int64, low bool, looked *T) error) (Stats, error) {
 	each := func(seg *segment) {
 		looked, _ := seg.looked.([]T)
 		looked = slices.Grow(looked[:0], len(seg.hits))[:len(seg.hits)]
@@ -104,7 +115,7 @@ func ScanBy[T any](ctx context.Context, m *Matcher, workers int, r io.Reader, lo
 		seg.looked = looked
 	}
 	return m.scan(ctx, workers, r, each, func(seg *segment, i int, before int64) error {
-		return hit(before+seg.hits[i].newlines, &seg.looked.([]T)[i])
+		return hit(before+seg.hits[i].newlines, seg.hits[i].low, &seg.looked.([]T)[i])
 	})
 }
 

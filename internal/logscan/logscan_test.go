@@ -148,7 +148,7 @@ func TestScanByLooksInParallelAndTellsInOrder(t *testing.T) {
 			looked.Add(1)
 			*into, _, _ = strings.Cut(string(l.Text), " ")
 		}
-		stats, err := ScanBy(t.Context(), NewMatcher([]string{"ERROR here"}), workers, strings.NewReader(text.String()), look, func(number int64, into *string) error {
+		stats, err := ScanBy(t.Context(), NewMatcher([]string{"ERROR here"}), workers, strings.NewReader(text.String()), look, func(number int64, _ bool, into *string) error {
 			if told++; number != told || *into != strconv.FormatInt(told, 10) {
 				return fmt.Errorf("line %d, of which %q was found out, came as number %d", told, *into, number)
 			}

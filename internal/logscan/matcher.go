@@ -28,7 +28,13 @@ type Matcher struct {
 	shift    [1 << tableBits]uint8  // by the hash of a block
 	bucket   [1 << tableBits]uint16 // of blocks that end a window: an index into lists
 	lists    [][]anchored           // literals whose window ends so
+	low      []byte                 // the low mark, empty for none
 }
+
+// MarkLow sets a literal of which only is told between which hits it stands: one
+// that nearly every line may hold, such as that of a log's lowest level. It is
+// set before the first scan.
+func (m *Matcher) MarkLow(literal string) { m.low = []byte(literal) }
 
 // anchored is a literal and where in it its window begins.
 type anchored struct{ sign, at int }

@@ -192,6 +192,11 @@ func (p *pipeline) give(ctx context.Context, seg *segment) error {
 		return fmt.Errorf("scan the log: %w", err)
 	}
 	before := p.stats.Lines + 1
+	if len(seg.hits) > 0 {
+		seg.hits[0].low = seg.hits[0].low || p.stats.Low
+		p.stats.Low = false
+	}
+	p.stats.Low = p.stats.Low || seg.low
 	for i := range seg.hits {
 		p.stats.Hits++
 		if err := p.hit(seg, i, before); err != nil {

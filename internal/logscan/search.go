@@ -65,7 +65,8 @@ func (s *searcher) lineEnd(pos int) int {
 func (s *searcher) lines() {
 	seg := s.seg
 	seg.hits, seg.signs, seg.newlines = seg.hits[:0], seg.signs[:0], 0
-	at := 0 // up to here newlines are counted; always the beginning of a line
+	at := 0         // up to here newlines are counted; always the beginning of a line
+	low := s.low(0) // where the next low mark is
 	for i := 0; i < len(s.found); {
 		begin := bytes.LastIndexByte(seg.buf[at:s.found[i].pos], '\n') + 1 + at
 		h := hit{begin: begin, end: s.found[i].end, first: len(seg.signs)}
@@ -79,10 +80,24 @@ func (s *searcher) lines() {
 		seg.newlines += int64(bytes.Count(seg.buf[at:begin], newline))
 		h.newlines, h.last, at = seg.newlines, len(seg.signs), begin
 		if h.last > h.first {
+			if h.low = low < h.end; h.low {
+				low = s.low(h.end)
+			}
 			seg.hits = append(seg.hits, h)
 		}
 	}
+	seg.low = low < seg.limit
 	seg.newlines += int64(bytes.Count(seg.buf[at:seg.limit], newline))
+}
+
+// low is where the next low mark stands, beyond the segment for none.
+func (s *searcher) low(from int) int {
+	if len(s.m.low) > 0 {
+		if i := bytes.Index(s.seg.buf[from:s.seg.limit], s.m.low); i >= 0 {
+			return from + i
+		}
+	}
+	return len(s.seg.buf) + 1
 }
 
 // line tells of a hit.
@@ -90,7 +105,8 @@ func (seg *segment) line(h hit, before int64) Line {
 	l := Line{
 		Number: before + h.newlines, Offset: seg.offset + int64(h.begin), Signs: seg.signs[h.first:h.last],
 		Text: bytes.TrimSuffix(seg.buf[h.begin:h.end], carriage),
-		Cut:  seg.cut && h.end == seg.limit,
+		Cut:  seg.cut && h.end == seg.limit, Low: h.low,
+		past: seg.buf[max(0, h.begin-afterBytes):h.begin],
 	}
 	if len(l.Text) > MaxLine {
 		l.Text, l.Cut = l.Text[:MaxLine], true

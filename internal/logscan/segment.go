@@ -20,6 +20,7 @@ type segment struct {
 	newlines int64
 	hits     []hit
 	signs    []int // of all hits
+	low      bool  // the low mark stands behind the last hit
 	looked   any   // what ScanBy's caller found out, by hit
 }
 
@@ -28,6 +29,7 @@ type hit struct {
 	begin, end  int
 	first, last int   // its signs
 	newlines    int64 // before it, in this segment
+	low         bool  // the low mark stands between the hit before and its end
 }
 
 // splitter cuts a stream into segments.

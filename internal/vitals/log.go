@@ -43,13 +43,16 @@ func judgeLog(report *diagnosis.Diagnosis, d engine.Details) Finding {
 	if len(names) == 0 {
 		return ok("wolf log", "nothing wrong in the last %d lines, with %d sessions", report.Lines, len(report.Sessions))
 	}
-	state := Fault
+	state, over := Fault, false
+	if report.Verdict == diagnosis.Inconclusive && len(report.Chain) == 0 {
+		state = Warning // it may be nothing
+	}
 	last := len(report.Sessions) - 1
 	if report.Recovered || last >= 0 && report.Sessions[last].Verdict == diagnosis.OK && report.Candidates[0].Session < last {
-		state = Warning // it is over
+		state, over = Warning, true
 	}
 	found := strings.Join(names, ", or ")
-	if state == Warning {
+	if over {
 		found += "; what came later is well"
 	}
 	return finding("wolf log", state, "%s", found).cured("%s All of it: kennel doctor --docker %s", report.Candidates[0].Cure, d.Name)

@@ -13,6 +13,7 @@ type Dater struct {
 	dated    bool          // day is a real date
 	base     time.Time     // what day 0 really is
 	app      time.Time     // of the app's start, where somebody else knows it
+	rolled   bool          // day was told by a step back, and by no date since
 }
 
 // On begins on a day, which somebody else knows: a real date, or one of year 1
@@ -37,6 +38,23 @@ const dayLength = 24 * time.Hour
 // Restarted says that another process begins: clocks that count from its start
 // begin anew.
 func (d *Dater) Restarted() { d.start = time.Time{} }
+
+// Begins says that the line that is dated next begins another process: the log
+// does not go back there. A time of day before that of the last line is of the
+// next day.
+func (d *Dater) Begins(l *Line) {
+	if l.Clock == UTCDay && l.Stamped.IsZero() && !d.last.IsZero() && l.Time < d.previous-time.Minute {
+		d.roll(l.Time)
+	}
+}
+
+// stepBack is how far a log may go back within a day: lines of several threads
+// and sources stand in the wrong order by seconds. More is the next day.
+const stepBack = time.Hour
+
+func (d *Dater) roll(t time.Duration) {
+	d.day, d.rolled, d.previous = d.day.Add(dayLength), true, t
+}
 
 // Date returns the time of a line; ok is false where only the line before can
 // tell, whose time is returned.
@@ -89,20 +107,20 @@ func (d *Dater) anchor(at time.Time) {
 			d.start = time.Time{} // it is found again
 		}
 	}
-	if !d.dated || midnight.After(d.day) {
-		d.day, d.dated = midnight, true
+	if !d.dated || midnight.After(d.day) || d.rolled {
+		d.day, d.dated, d.rolled = midnight, true, false
 	}
 	d.previous = at.Sub(midnight)
 }
 
-// wolf dates a time of day: a large step back is the next day, a small one is
-// lines of two threads in the wrong order.
+// wolf dates a time of day: a step back is the next day, unless it is as small as
+// that of lines of two threads in the wrong order.
 func (d *Dater) wolf(l *Line) time.Time {
 	if !l.Stamped.IsZero() {
 		d.anchor(l.Stamped)
 	}
-	if l.Time < d.previous-dayLength/2 {
-		d.day = d.day.Add(dayLength)
+	if l.Time < d.previous-stepBack {
+		d.roll(l.Time)
 	}
 	d.previous = l.Time
 	return d.day.Add(l.Time)

@@ -26,6 +26,9 @@ const (
 	floodOf = 4
 	// firstPictures is how long after its client connected a stream begins.
 	firstPictures = 3 * time.Second
+	// quitWithin is how soon after its control link ended a client that quits says
+	// so; a log that ends before does not show that it vanished.
+	quitWithin = 2 * time.Second
 	// lastWords is how shortly before a process's end without a word a warning
 	// is taken for its cause.
 	lastWords = time.Second
@@ -256,7 +259,11 @@ func (c *Catalogue) deriveEnd(l *Log, i int) {
 		// says at once that it is done.
 		c.derived(&s.Findings, "wolf-killed", s.Ended, s.place(evidence.StageStop), "the log ends at the removal of a sound sink, on a host without a sound server: the process crashed there")
 	case s.End == EndLeft && last && !s.cameBack && !s.Resumed && !l.resumedAfter(i):
-		c.derived(&s.Findings, "client-vanished", s.Ended, s.place(evidence.StageStop), "the client's control link ended, and it neither quit nor came back")
+		list := &s.Findings
+		if l.To.Sub(s.Ended) < quitWithin {
+			list = &s.unsure
+		}
+		c.derived(list, "client-vanished", s.Ended, s.place(evidence.StageStop), "the client's control link ended, and it neither quit nor came back")
 	}
 	app := s.record(evidence.StageApp)
 	if s.End == EndApp && app != nil && !app.At.IsZero() && s.Ended.Sub(app.At) < fastExit && s.Ended.After(app.At) {
@@ -354,11 +361,12 @@ func (c *Catalogue) cutOff(l *Log) (session int, list []Finding) {
 // ends with the first pictures shows how a session begins, and no more.
 func (l *Log) streaming() int {
 	n := len(l.Lives) - 1
-	if life := &l.Lives[n]; !life.Whole || !life.debug {
+	if life := &l.Lives[n]; !life.Whole && life.listens == 0 || !life.debug {
 		return -1
 	}
 	for _, i := range slices.Backward(l.Lives[n].Sessions) {
-		if s := &l.Sessions[i]; s.End == EndOpen && !s.own && s.done(evidence.StageControl) && s.done(evidence.StageStreaming) && l.To.Sub(s.record(evidence.StageControl).At) > firstPictures {
+		s := &l.Sessions[i]
+		if since, streams := s.pictures(); streams && s.End == EndOpen && !s.own && l.To.Sub(since) > firstPictures {
 			return i
 		}
 	}

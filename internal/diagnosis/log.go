@@ -159,6 +159,7 @@ type Session struct {
 	removed    time.Time      // when its sink was removed, where that is the last that is known of it
 	judged     *judgement     // before the end of the log, see fold.go
 	aside      []Finding      // that do not count, with the reason
+	unsure     []Finding      // that the log's end leaves open
 	eos        bool           // its pipeline's end is what ended it first
 	appStopped bool           // its app was stopped, or ended
 }
@@ -206,6 +207,8 @@ type Log struct {
 	Sessions []Session     `json:"sessions"`
 	Folded   Folded        `json:"folded"`
 	Took     time.Duration `json:"took_ns"`
+
+	stamps stamps
 
 	// Live says that the process was still running when its log was read: where
 	// the log ends, nothing did. The caller knows.

@@ -119,6 +119,7 @@ func (st *stream) ends(file string, count int64) {
 	lines := strings.Split(strings.ToValidUTF8(strings.TrimSuffix(string(st.end.last), "\n"), ""), "\n")
 	st.end.last = st.end.last[:0]
 	st.polls = append(st.polls, pollsIn(lines, file, count)...)
+	st.ended.count(lines)
 	for _, text := range slices.Backward(lines[min(1, len(lines)-1):]) {
 		l := wolflog.Parse(strings.TrimSpace(text))
 		if l.Shape != wolflog.Wolf {
@@ -594,6 +595,7 @@ func (r *reader) finish(streams []*stream) {
 		r.polled(st.polls)
 	}
 	for _, st := range streams {
+		r.log.stamps.lines, r.log.stamps.timed = r.log.stamps.lines+st.ended.lines, r.log.stamps.timed+st.ended.timed
 		if st.debug {
 			r.log.Debug, r.life().debug = true, true
 		}

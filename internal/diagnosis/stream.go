@@ -24,6 +24,7 @@ type stream struct {
 	polls   []poll    // at the ends of its sources
 	bytes   int64
 	lines   int64
+	ended   stamps
 	debug   bool // it ends with lines of level DEBUG that hold nothing else
 }
 

@@ -42,3 +42,13 @@ func TestWellAfter(t *testing.T) {
 		t.Error(text.String())
 	}
 }
+
+// TestWhatToSendInstead: a log without times says so, and one with times does not.
+func TestWhatToSendInstead(t *testing.T) {
+	for line, want := range map[string]bool{"[LOBBY] Session 1 joining lobby 2": true, "10:00:00.000000000 INFO  | [LOBBY] Session 1 joining lobby 2": false} {
+		d := diagnose(t, line)
+		if d.Verdict != Inconclusive || strings.Contains(d.Reason, "docker logs --timestamps") != want {
+			t.Errorf("%q: %s, %s", line, d.Verdict, d.Reason)
+		}
+	}
+}

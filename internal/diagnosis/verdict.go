@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -26,10 +25,9 @@ func (r *reader) listens(which string, at time.Time) {
 	}
 }
 
-// up tells whether a process opened its ports. Where its start is in the log one
-// of the lines may be missing.
+// up tells whether a process opened its ports.
 func (l *Life) up() bool {
-	return l.own || l.listens == allListeners || l.Whole && bits.OnesCount8(uint8(l.listens)) >= 3
+	return l.own || l.listens == allListeners
 }
 
 // enoughPicture is how long a stream must last to show that it works.
@@ -154,6 +152,9 @@ func (c *Catalogue) assure(d *Diagnosis) {
 	if d.Verdict == Inconclusive && d.Reason == "" {
 		d.Reason = d.nothing()
 	}
+	if advice := d.stamps.advice(); d.Verdict == Inconclusive && advice != "" {
+		d.Reason += "; " + advice
+	}
 	for _, sc := range lesser {
 		if costs := c.faults[c.byID[sc.roots[0].Fault]].Costs; d.Verdict == OK && costs != "" {
 			d.But = append(d.But, costs)
@@ -197,11 +198,16 @@ func (c *Catalogue) lesser(l *Log) []*scope {
 
 // doubts are the findings that make no fault, and leave none sure that all is
 // well: what is known before what is not.
-func (c *Catalogue) doubts(l *Log) []*scope {
-	all := c.each(l, func(f *Finding, life *Life, session int) bool {
+func (c *Catalogue) doubts(l *Log) (all []*scope) {
+	for i := range l.Sessions {
+		for _, f := range l.Sessions[i].unsure {
+			all = append(all, &scope{c: c, life: l.Sessions[i].Life, session: i, roots: []Finding{f}})
+		}
+	}
+	all = append(all, c.each(l, func(f *Finding, life *Life, session int) bool {
 		entry := &c.faults[c.byID[f.Fault]]
 		return entry.Doubt || session < 0 && c.perhaps(f, l, life)
-	})
+	})...)
 	slices.SortStableFunc(all, func(a, b *scope) int {
 		rank := func(sc *scope) int {
 			if sc.roots[0].Fault == unknownError {

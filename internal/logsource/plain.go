@@ -69,6 +69,14 @@ func (s *Set) lines(name string, whole io.Reader) (io.Reader, error) {
 			return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
 		}
 	}
+	if !s.options.Follow {
+		if bare, err = s.tidy(name, head, bare); err != nil {
+			return nil, err
+		}
+		if head, bare, err = peek(bare, headSize); err != nil {
+			return nil, evidence.Errorf(evidence.Invalid, "read %s: %w", name, err)
+		}
+	}
 	// Of a log that is followed perhaps nothing is there yet.
 	if isOwnJSON(head) || s.options.Follow {
 		return &converter{from: bare, records: newOwnJSON()}, nil

@@ -110,10 +110,19 @@ func (l *Line) Parse(text string) {
 		text = l.strip(text)
 		t, n = timeOfDay(text)
 	}
-	if l.wolf(text, t, n) || l.tracing(text) || l.gst(text) || l.glib(text) || l.sway(text) || l.others(text) {
+	if l.shaped(text, t, n) {
+		return
+	}
+	text, done := l.stripMore(text)
+	if done || l.behind(text) {
 		return
 	}
 	l.Shape, l.Message = Free, text
+}
+
+// shaped reads a line of a known shape.
+func (l *Line) shaped(text string, t time.Duration, n int) bool {
+	return l.wolf(text, t, n) || l.tracing(text) || l.gst(text) || l.glib(text) || l.sway(text) || l.others(text)
 }
 
 // plain takes colours off, also those of copies that have lost the escape.

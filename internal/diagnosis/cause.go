@@ -298,6 +298,7 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 	if entry.FalsePositives != "" && entry.FalsePositives != "-" {
 		r.Against = append(r.Against, "it would mean nothing when: "+entry.FalsePositives)
 	}
+	sc.doubtRoot(&r, f, l)
 	if entry.Effect {
 		r.Confidence = "low"
 		r.Against = append(r.Against, sc.unexplained(f)...)
@@ -317,12 +318,28 @@ func (sc *scope) unexplained(f Finding) []string {
 	if causes := sc.c.faults[sc.c.byID[f.Fault]].DependsOn; len(causes) > 0 {
 		why[0] += ", such as " + strings.Join(causes[:min(len(causes), mostDoubts)], ", ")
 	}
-	for _, other := range sc.findings {
-		if other.Fault == unknownError && !other.At.After(f.At.Add(skew)) {
-			why = append(why, "the log shows an error that the doctor does not know: "+other.Text)
+	return why
+}
+
+// doubtRoot lowers the confidence in a root before which something stands that
+// the doctor does not know, or whose own causes may lie before the log.
+func (sc *scope) doubtRoot(r *Root, f Finding, l *Log) {
+	entry, life := &sc.c.faults[sc.c.byID[f.Fault]], &l.Lives[sc.life]
+	before := slices.Clone(life.Findings)
+	if sc.session >= 0 {
+		before = append(before, l.Sessions[sc.session].Findings...)
+	}
+	for _, other := range before {
+		if other.Fault == unknownError && f.Fault != unknownError && !other.At.After(f.At.Add(skew)) {
+			r.Against = append(r.Against, "the log shows an error that the doctor does not know: "+other.Text)
+			r.Confidence = "medium"
+			break
 		}
 	}
-	return why
+	if len(entry.DependsOn) > 0 && !life.Whole && !entry.Effect {
+		r.Against = append(r.Against, "the log does not show the start of the process: its own causes may lie before")
+		r.Confidence = "medium"
+	}
 }
 
 // wellAfter counts the listed sessions after one that went well.

@@ -18,8 +18,8 @@ type record struct {
 	// Where a pipeline is described: the line with what follows it, the client's
 	// number in that, and the encoder of a picture; "" where there is none.
 	text, number, encoder string
-	past                  wolflog.Line // where a process starts: the last line before it with a time
-	unknown               bool         // it calls itself an error, and no fault knows it
+	past                  *wolflog.Line // where a process starts: the last line before it with a time
+	unknown               bool          // it calls itself an error, and no fault knows it
 	// What those before it say.
 	at    time.Time
 	dated bool      // by itself, not by the line before
@@ -39,7 +39,7 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 	whole := found.String()
 	rec.line.Parse(whole)
 	rec.fits, rec.text, rec.number, rec.encoder = rec.fits[:0], "", "", "" // the rest is set by date
-	rec.past, rec.unknown = wolflog.Line{}, false
+	rec.past, rec.unknown = nil, false
 	after, bad, known := "", false, false
 	for _, i := range found.Signs {
 		s := &r.signs[i]
@@ -98,8 +98,8 @@ func (r *reader) date(st *stream, rec *record) {
 		return m != nil && m.kind == processStart
 	})
 	if starts {
-		if rec.past.Clock != wolflog.NoClock {
-			rec.ended, _ = st.dater.Date(&rec.past)
+		if rec.past != nil {
+			rec.ended, _ = st.dater.Date(rec.past)
 		}
 		st.dater.Begins(&rec.line)
 	}

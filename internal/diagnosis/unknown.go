@@ -29,11 +29,11 @@ var errorLiterals = []string{
 	// Crashes and aborts.
 	"Segmentation fault", "core dumped", "Assertion `", "assertion failed", "Assertion failed", "stack smashing detected", "AddressSanitizer", "std::bad_alloc",
 	"Traceback (most recent call", "stack backtrace:", "symbol lookup error", "; not expected)", "Out of memory: Killed process", "oom-kill:", "pure virtual method called",
-	"Bus error (core", "Illegal instruction", "fatal runtime error",
+	"Bus error (core", "rust_begin_unwind", "core::panicking::", "Illegal instruction", "fatal runtime error",
 }
 
 // crash knows what no level stands before.
-var crash = regexp.MustCompile("(?:Segmentation fault|core dumped|Assertion `|[Aa]ssertion failed|stack smashing|AddressSanitizer|std::bad_alloc|Traceback \\(most|stack backtrace:|symbol lookup error|; not expected\\)|Killed process|oom-kill:|pure virtual method|Bus error|Illegal instruction|fatal runtime error)")
+var crash = regexp.MustCompile("(?:Segmentation fault|core dumped|Assertion `|[Aa]ssertion failed|stack smashing|AddressSanitizer|std::bad_alloc|Traceback \\(most|stack backtrace:|symbol lookup error|; not expected\\)|Killed process|oom-kill:|pure virtual method|Bus error|rust_begin_unwind|core::panicking::|Illegal instruction|fatal runtime error)")
 
 // isError tells whether a line is an error of the host's, by its level or its
 // words. What apps print of themselves is told apart by its shape.
@@ -54,13 +54,13 @@ func isError(l *wolflog.Line) bool {
 // freeError is a line of no known shape that has a level all the same.
 var freeError = regexp.MustCompile(`(?:^|\s)(?:ERROR|FATAL)(?::| \|)`)
 
-// lastStamped is the last line with a time in a piece of a log.
-func lastStamped(text []byte) wolflog.Line {
+// lastStamped is the last line with a time in a piece of a log, nil for none.
+func lastStamped(text []byte) *wolflog.Line {
 	lines := bytes.Split(text, []byte("\n"))
 	for _, raw := range slices.Backward(lines[min(1, len(lines)-1):]) {
 		if l := wolflog.Parse(string(raw)); l.Clock == wolflog.UTCDay || l.Clock == wolflog.UTCDate {
-			return l
+			return &l
 		}
 	}
-	return wolflog.Line{}
+	return nil
 }

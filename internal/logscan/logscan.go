@@ -36,7 +36,8 @@ type Line struct {
 	// Cut says that the line was longer.
 	Cut bool
 	// Low says that between the hit before this line and its end a line holds the
-	// matcher's low mark, see Matcher.MarkLow.
+	// matcher's low mark, see Matcher.MarkLow. Of what is read at a time the first is
+	// told.
 	Low bool
 
 	past []byte // what is before it, up to afterBytes

@@ -65,8 +65,8 @@ func (s *searcher) lineEnd(pos int) int {
 func (s *searcher) lines() {
 	seg := s.seg
 	seg.hits, seg.signs, seg.newlines = seg.hits[:0], seg.signs[:0], 0
-	at := 0         // up to here newlines are counted; always the beginning of a line
-	low := s.low(0) // where the next low mark is
+	at := 0        // up to here newlines are counted; always the beginning of a line
+	low := s.low() // where the first low mark is
 	for i := 0; i < len(s.found); {
 		begin := bytes.LastIndexByte(seg.buf[at:s.found[i].pos], '\n') + 1 + at
 		h := hit{begin: begin, end: s.found[i].end, first: len(seg.signs)}
@@ -81,7 +81,7 @@ func (s *searcher) lines() {
 		h.newlines, h.last, at = seg.newlines, len(seg.signs), begin
 		if h.last > h.first {
 			if h.low = low < h.end; h.low {
-				low = s.low(h.end)
+				low = len(seg.buf) + 1 // once per segment is enough
 			}
 			seg.hits = append(seg.hits, h)
 		}
@@ -90,11 +90,11 @@ func (s *searcher) lines() {
 	seg.newlines += int64(bytes.Count(seg.buf[at:seg.limit], newline))
 }
 
-// low is where the next low mark stands, beyond the segment for none.
-func (s *searcher) low(from int) int {
+// low is where the first low mark stands, beyond the segment for none.
+func (s *searcher) low() int {
 	if len(s.m.low) > 0 {
-		if i := bytes.Index(s.seg.buf[from:s.seg.limit], s.m.low); i >= 0 {
-			return from + i
+		if i := bytes.Index(s.seg.buf[:s.seg.limit], s.m.low); i >= 0 {
+			return i
 		}
 	}
 	return len(s.seg.buf) + 1

@@ -9,39 +9,72 @@ import (
 // mostPrefix is how far into a line its own beginning is looked for, in bytes.
 const mostPrefix = 256
 
-// transports are what tools put in front of lines, beside Docker and Compose. The
-// first group, where there is one, is the time at which the line was taken.
-var transports = []*regexp.Regexp{
-	regexp.MustCompile(`^\s*(?:> ?)+()`),                                                                                   // a quote
-	regexp.MustCompile(`^\[(?:pod/)?[\w.-]+(?:/[\w.-]+)*\] ()`),                                                            // kubectl logs --prefix
-	regexp.MustCompile(`^<\d{1,3}>1 (\S+) \S+ \S+ \S+ \S+ (?:-|\[.*?\]) ?`),                                                // RFC 5424
-	regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? [^\s:]+ [^ :\[]+(?:\[\d+\])?: ()`),                 // journalctl
-	regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)) [^\s:]+ [^ :\[]+(?:\[\d+\])?: `), // journalctl -o short-iso
-	regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)) (?:std(?:out|err) [FP] )?`),      // podman logs -t, containers of Kubernetes
+// transports are what tools put in front of lines, beside Docker and Compose, by
+// the byte that they begin with. The first group, where there is one, is the time
+// at which the line was taken.
+var transports = map[byte][]*regexp.Regexp{
+	'>': {regexp.MustCompile(`^(?:> ?)+()`)},                                                                      // a quote
+	'[': {regexp.MustCompile(`^\[(?:pod/)?[\w.-]+(?:/[\w.-]+)*\] ()`)},                                            // kubectl logs --prefix
+	'<': {regexp.MustCompile(`^<\d{1,3}>1 (\S+) \S+ \S+ \S+ \S+ (?:-|\[.*?\]) ?`)},                                // RFC 5424
+	'A': {regexp.MustCompile(`^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)? [^\s:]+ [^ :\[]+(?:\[\d+\])?: ()`)}, // journalctl
+	'0': {
+		// journalctl -o short-iso; podman logs -t, and containers of Kubernetes.
+		regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)) [^\s:]+ [^ :\[]+(?:\[\d+\])?: `),
+		regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)) (?:std(?:out|err) [FP] )?`),
+	},
+}
+
+// transportsOf are those that a text may begin with.
+func transportsOf(text string) []*regexp.Regexp {
+	switch c := text[0]; {
+	case c >= '0' && c <= '9':
+		if len(text) < 20 || text[4] != '-' || text[10] != 'T' {
+			return nil
+		}
+		return transports['0']
+	case c >= 'A' && c <= 'Z':
+		if len(text) < 20 || text[3] != ' ' || text[9] != ':' {
+			return nil
+		}
+		return transports['A']
+	default:
+		return transports[c]
+	}
 }
 
 // stripMore takes off what transports put in front, several of them at most, and
 // tells whether a line of a known shape was behind it.
 func (l *Line) stripMore(text string) (bare string, shaped bool) {
+	known := func() bool {
+		t, n := timeOfDay(text)
+		return l.shaped(text, t, n)
+	}
 	for range 4 {
-		before := text
-		for _, re := range transports {
-			m := re.FindStringSubmatchIndex(text)
-			if m == nil {
-				continue
+		if bare := strings.TrimLeft(text, " \t"); bare != text {
+			if text = bare; known() {
+				return text, true
 			}
-			l.stamp(text[m[2]:m[3]])
-			text = text[m[1]:]
+		}
+		if text == "" || !l.stripOne(&text) {
 			break
 		}
-		if text == before {
-			break
-		}
-		if t, n := timeOfDay(text); l.shaped(text, t, n) {
+		if known() {
 			return text, true
 		}
 	}
 	return text, false
+}
+
+// stripOne takes off the prefix of one transport.
+func (l *Line) stripOne(text *string) bool {
+	for _, re := range transportsOf(*text) {
+		if m := re.FindStringSubmatchIndex(*text); m != nil {
+			l.stamp((*text)[m[2]:m[3]])
+			*text = (*text)[m[1]:]
+			return true
+		}
+	}
+	return false
 }
 
 // stamp keeps the time at which a line was taken, where it tells its zone.

@@ -44,25 +44,29 @@ func newDoctor() *cobra.Command {
 		Use: "doctor [FILE...]", Short: "Say from a log what broke, since when, and what to do",
 		Long: `Say from a log what broke, since when, and what to do now: from Wolf's logs
 or Kennel's own. Files may be compressed by gzip or zstd, and may have the
-prefixes of Docker, Compose or a journal; - is the standard input. Several
+prefixes of Docker, Compose or a journal; - is the standard input, which is also
+read where a log is piped in and no file is named. Several
 sources are put together in the order of time.
 
 With --follow the doctor goes on with what is written later, tells of each
 finding as it appears, and ends by Ctrl-C with the report.
 
-The exit status is 0 when nothing is wrong, 1 when a fault was found, 2 when
-the input cannot be used, and 3 when more than one cause fits or the log does
-not tell enough.`,
+The exit status is 0 when the log shows that all is well, 1 when a fault was
+found, 2 when the input cannot be used, and 3 when more than one cause fits or
+the log does not tell enough.`,
 		Example: `  kennel doctor wolf.log
   kennel doctor --docker
   kennel doctor --docker wolf
   kennel doctor --docker --follow
-  docker logs wolf 2>&1 | kennel doctor -
+  docker logs wolf 2>&1 | kennel doctor
   kennel doctor --format json wolf.log.gz`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 && !f.docker && len(f.containers) == 0 {
-				return cmd.Help()
+				if !isPiped(cmd.InOrStdin()) {
+					return cmd.Help()
+				}
+				args = []string{"-"} // cat wolf.log | kennel doctor
 			}
 			// The name of a container may stand behind --docker.
 			if f.docker && len(f.containers) == 0 && len(args) == 1 && !fileExists(args[0]) {
@@ -79,6 +83,17 @@ not tell enough.`,
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
 	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorSchema(), newDoctorCheck())
 	return cmd
+}
+
+// isPiped tells whether something is given on the standard input: a pipe or a
+// file, and no terminal.
+func isPiped(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && (info.Mode()&os.ModeNamedPipe != 0 || info.Mode().IsRegular())
 }
 
 func loadCatalogue(f *doctorFlags) (*diagnosis.Catalogue, error) {

@@ -159,6 +159,9 @@ func (sc *scope) causesOf(f Finding, all []Finding) (ids []string) {
 		if other.Fault == f.Fault || !sc.c.explains(other.Fault, f.Fault) || other.At.After(f.At.Add(skew)) {
 			continue
 		}
+		if !other.over.IsZero() && f.At.After(other.over.Add(skew)) {
+			continue // what is over explains nothing later
+		}
 		// An end without a word needs every link between, for most faults end nothing.
 		if f.Fault == "wolf-killed" && !sc.linked(other.Fault, f.Fault, all) {
 			continue

@@ -33,8 +33,9 @@ type Finding struct {
 	Demoted string `json:"demoted,omitempty"`
 
 	lastPlace Place
-	late      bool // its app printed it, and Wolf only when the app had ended
-	raw       bool // Text and Object are as they were read
+	over      time.Time // since when it is over, where the log says so
+	late      bool      // its app printed it, and Wolf only when the app had ended
+	raw       bool      // Text and Object are as they were read
 }
 
 // clean takes the secrets out of a finding. Of a log with very many sessions

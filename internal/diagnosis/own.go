@@ -25,6 +25,7 @@ func (r *reader) own(rec *record) {
 	kind, id, stage := evidence.Kind(m[2]), m[3], evidence.Stage(m[4])
 	r.session = -1 // what names none is of the host itself
 	if id == "" {
+		r.meterAnswers(rec)
 		return
 	}
 	r.log.Debug, r.life().debug = true, true
@@ -39,6 +40,24 @@ func (r *reader) own(rec *record) {
 		r.learn(key)
 	}
 	r.event(stage, kind, rec)
+}
+
+// meterDark is the fault of a meter of Kennel's that does not answer.
+const meterDark = "meter-dark"
+
+// gpuMeter is in what Kennel says of a meter of a GPU.
+var gpuMeter = regexp.MustCompile(`(?:^|\s)meter=(?:gpu|drm)\b`)
+
+// meterAnswers notes that a GPU's meter that was dark answers again: from then on
+// it explains nothing.
+func (r *reader) meterAnswers(rec *record) {
+	if !strings.Contains(rec.line.Message, `state="answers again"`) || !gpuMeter.MatchString(rec.line.Message) {
+		return
+	}
+	life := r.life()
+	if i, ok := life.faults[meterDark]; ok {
+		life.Findings[i].over = rec.at
+	}
 }
 
 // event books what happened to a stage.

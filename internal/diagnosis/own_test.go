@@ -98,3 +98,40 @@ func TestKennelsSessionsAtOneTime(t *testing.T) {
 		}
 	}
 }
+
+// TestOnlyDarkMetersOfGPUsExplainEncoders, and only while they are dark.
+func TestOnlyDarkMetersOfGPUsExplainEncoders(t *testing.T) {
+	const (
+		up     = "kennel dev is up as \"vm\""
+		dark   = `time=2026-12-01T10:00:00.000Z level=WARN msg="video_pipeline note" session="" stage=video_pipeline fault=meter-dark meter=METER error="timeout"`
+		again  = `time=2026-12-01T10:01:00.000Z level=INFO msg="video_pipeline note" session="" stage=video_pipeline meter=METER state="answers again"`
+		launch = `time=2026-12-01T10:0M:00.000Z level=INFO msg="launch done" session=0193 stage=launch app=x`
+		fails  = `time=2026-12-01T10:0M:01.000Z level=ERROR msg="video_pipeline failed" session=0193 stage=video_pipeline fault=kennel-encoder-error`
+	)
+	for name, c := range map[string]struct {
+		meter, minute string
+		again         bool
+		want          string
+	}{
+		"of a GPU":       {"gpu", "1", false, "meter-dark"},
+		"while dark":     {"gpu", "0", true, "meter-dark"},
+		"answered again": {"gpu", "8", true, "kennel-encoder-error"},
+		"of files":       {"files", "1", false, "kennel-encoder-error"},
+	} {
+		lines := []string{up, strings.ReplaceAll(dark, "METER", c.meter)}
+		session := []string{strings.ReplaceAll(launch, "0M", "0"+c.minute), strings.ReplaceAll(fails, "0M", "0"+c.minute)}
+		back := strings.ReplaceAll(again, "METER", c.meter)
+		switch {
+		case c.again && c.minute == "0":
+			lines = append(append(lines, session...), back)
+		case c.again:
+			lines = append(append(lines, back), session...)
+		default:
+			lines = append(lines, session...)
+		}
+		d := diagnose(t, lines...)
+		if d.Root == nil || d.Root.ID != c.want {
+			t.Errorf("%s: %s %+v, want %s", name, d.Verdict, d.Root, c.want)
+		}
+	}
+}

@@ -205,6 +205,10 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 		}
 		at = r.late.date(r.live(), l, at)
 	}
+	if f.ID == meterDark && !gpuMeter.MatchString(l.Message) {
+		r.setAside(f.ID, l, at, place, "the meter is not of a GPU")
+		return
+	}
 	if endNoise[f.ID] && r.route.lulled(at) {
 		r.setAside(f.ID, l, at, place, "the end of each lobby brings it")
 		return
@@ -220,7 +224,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	if i, ok := (*index)[f.ID]; ok {
 		f := &(*list)[i]
 		f.Count++
-		f.Last, f.lastPlace = at, place
+		f.Last, f.lastPlace, f.over = at, place, time.Time{}
 		r.notify(f, *list)
 		return
 	}

@@ -81,7 +81,7 @@ the log does not tell enough.`,
 	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with what is written later, until Ctrl-C")
 	plotFlag(cmd, &f.plot, "the timeline")
 	cmd.PersistentFlags().StringVar(&f.faults, "faults", "", "`file` with further faults, in the form of kennel doctor faults --json")
-	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorSchema(), newDoctorCheck())
+	cmd.AddCommand(newDoctorCompare(&f), newDoctorTrend(&f), newDoctorFaults(&f), newDoctorExplain(&f), newDoctorSchema(), newDoctorCheck(), newDoctorBundle(&f))
 	return cmd
 }
 

@@ -13,7 +13,7 @@ import (
 var rooms = map[string][]string{
 	// What the programs are put together from.
 	"cmd/kennel": {
-		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/checkup", "internal/config", "internal/confine", "internal/connlimit", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
+		"internal/app", "internal/appscan", "internal/barcode", "internal/bench", "internal/bundle", "internal/checkup", "internal/config", "internal/confine", "internal/connlimit", "internal/demo", "internal/diagnosis", "internal/discovery", "internal/display",
 		"internal/display/compositor", "internal/drawing", "internal/engine", "internal/escape", "internal/evidence", "internal/guard", "internal/host", "internal/ipc", "internal/logsource", "internal/manual", "internal/media",
 		"internal/meter", "internal/probe", "internal/process", "internal/scene", "internal/session", "internal/store", "internal/systemd", "internal/terminal",
 		"internal/vitals", "internal/web", "internal/wolfapi", "internal/wolfconfig", "internal/wolflog", "moonlight",
@@ -26,6 +26,7 @@ var rooms = map[string][]string{
 	"internal/checkup": {
 		"internal/config", "internal/confine", "internal/connlimit", "internal/discovery", "internal/evidence", "internal/media", "internal/pad", "internal/process", "internal/sound",
 	},
+	"internal/bundle": {"internal/diagnosis", "internal/engine", "internal/evidence", "internal/vitals", "internal/wolflog"},
 	"internal/vitals": {"internal/diagnosis", "internal/engine", "internal/evidence", "internal/process"},
 	"internal/bench":  {"internal/evidence", "internal/media", "internal/meter", "internal/probe", "internal/process", "internal/session", "internal/web"},
 

@@ -78,13 +78,15 @@ var aspects = []aspect{
 	{table: tableGPU, name: "CUDA context", well: "created", shown: evidence.StageStreaming, only: onNvidia, spoilt: [][2]string{{"cuda-not-permitted", "NOT_PERMITTED"}, {"cuda-ctx-dead", "dead"}, {"driver-mismatch", "driver mismatch"}}},
 	{table: tableDisplay, name: "Display socket", value: func(s *Session) string { return s.Display }},
 	{table: tableDisplay, name: "Compositor state", well: "healthy", shown: evidence.StageDisplay, spoilt: [][2]string{{"gl-oom", "out of memory"}, {"compositor-panic", "panicked"}, {"egl-not-initialized", "no EGL"}, {"egl-bad-alloc", "no EGL"}}},
-	{table: tableDisplay, name: "Container connection", well: "connected", shown: evidence.StageApp, spoilt: [][2]string{{"sway-lost-display", "failed to read"}, {"broken-pipe", "broken pipe"}, {"shm-global", "no wl_shm"}}},
+	{table: tableDisplay, name: "Container connection", well: "connected", shown: evidence.StageApp, only: contained, spoilt: [][2]string{{"sway-lost-display", "failed to read"}, {"broken-pipe", "broken pipe"}, {"shm-global", "no wl_shm"}}},
 	{table: tablePipelines, name: "Audio pipeline", well: "started", shown: evidence.StageAudioPipeline, spoilt: [][2]string{{"pulse-none", "no sound server"}, {"pulse-died", "sound server died"}}},
 	{table: tablePipelines, name: "Video pipeline", well: "started", shown: evidence.StageVideoPipeline, spoilt: [][2]string{{"cuda-not-permitted", "CUDA error"}, {"pipeline-parse", "parse error"}, {"internal-data", "data stream error"}, {"pipeline-error", "error"}}},
 	{table: tablePipelines, name: "Encoder", well: "working", shown: evidence.StageStreaming, spoilt: [][2]string{{"encoder-init", "init failed"}, {"cuda-not-permitted", "init failed"}, {"nvenc-limit", "no NVENC session left"}, {"h264-encoder-missing", "missing"}, {"pipeline-error", "failed"}}},
-	{table: tableContainer, name: "Sway startup", well: "running", shown: evidence.StageApp, spoilt: [][2]string{{"sway-lost-display", "crashes"}, {"gtk-no-display", "crashes"}, {"gamescope-vk", "no Vulkan"}}},
+	{table: tableContainer, name: "Sway startup", well: "running", shown: evidence.StageApp, only: contained, spoilt: [][2]string{{"sway-lost-display", "crashes"}, {"gtk-no-display", "crashes"}, {"gamescope-vk", "no Vulkan"}}},
 	{table: tableContainer, name: "Container state", value: func(s *Session) string {
 		switch app := s.record(evidence.StageApp); {
+		case !contained(s):
+			return "no container"
 		case s.End == EndApp:
 			return "❌ stopped"
 		case app != nil && (app.State == Done || app.State == Failed):
@@ -108,6 +110,13 @@ var aspects = []aspect{
 func composed(s *Session) bool {
 	r := s.record(evidence.StageDisplay)
 	return r != nil && r.State == Done
+}
+
+// contained tells whether a session's app is a container; a shell or a game that
+// Wolf starts itself has no sway.
+func contained(s *Session) bool {
+	app := s.record(evidence.StageApp)
+	return app != nil && strings.HasPrefix(app.Detail, "/") || app != nil && app.State == Failed && app.was != nil && strings.HasPrefix(app.was.Detail, "/")
 }
 
 // onNvidia tells whether an encoder of NVIDIA's, which needs CUDA, was used.
@@ -274,7 +283,7 @@ func timelineRow(stage evidence.Stage, good, bad *Session) (TimelineRow, bool) {
 	}
 	row := TimelineRow{Stage: stage, Good: sinceLaunch(good, g), Bad: sinceLaunch(bad, b)}
 	if g != nil && b != nil && !g.At.IsZero() && !b.At.IsZero() {
-		delta := b.At.Sub(bad.Began) - g.At.Sub(good.Began)
+		delta := b.when().Sub(bad.Began) - g.when().Sub(good.Began)
 		row.Delta = fmt.Sprintf("%+.3f s", delta.Seconds())
 	}
 	return row, true
@@ -287,7 +296,7 @@ func sinceLaunch(s *Session, r *StageRecord) string {
 	case r.At.IsZero():
 		return string(r.State)
 	}
-	text := fmt.Sprintf("%s %s %+.3f s", r.At.Format(time.TimeOnly), r.State, r.At.Sub(s.Began).Seconds())
+	text := fmt.Sprintf("%s %s %+.3f s", r.when().Format(time.TimeOnly), r.State, r.when().Sub(s.Began).Seconds())
 	if r.Detail != "" {
 		text += " (" + r.Detail + ")"
 	}
@@ -304,17 +313,17 @@ func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 	}
 	p.line("## Timeline\n\n| Stage | Good | Bad | Bad is later by |\n| --- | --- | --- | --- |")
 	for _, r := range cmp.Timeline {
-		p.line("| %s | %s | %s | %s |", r.Stage, cell(r.Good), cell(r.Bad), r.Delta)
+		p.cells(string(r.Stage), r.Good, r.Bad, r.Delta)
 	}
 	p.line("\n## Key indicators\n\n| Indicator | Good | Bad |\n| --- | --- | --- |")
 	for _, r := range cmp.Indicators {
-		p.line("| %s | %s | %s |", cell(r.Aspect), cell(r.Good), cell(r.Bad))
+		p.cells(r.Aspect, r.Good, r.Bad)
 	}
 	p.line("\n## Differences")
 	for i, t := range cmp.Tables {
 		p.line("\n### %d. %s\n\n| Aspect | Good | Bad |\n| --- | --- | --- |", i+1, t.Title)
 		for _, r := range t.Rows {
-			p.line("| %s | %s | %s |", cell(r.Aspect), cell(r.Good), cell(r.Bad))
+			p.cells(r.Aspect, r.Good, r.Bad)
 		}
 	}
 	if cmp.Good.Session.Display != "" || cmp.Bad.Session.Display != "" {
@@ -329,6 +338,34 @@ func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 	}
 	cmp.Diagnosis.writeAdvice(p)
 	return p.err
+}
+
+// tableWidth is how wide a row of a table is at most, in characters.
+const tableWidth = 99
+
+// cells writes a row of a table; where it is too wide, its longest cells are cut.
+func (p *printer) cells(texts ...string) {
+	row := make([][]rune, len(texts))
+	width := 1
+	for i, text := range texts {
+		row[i] = []rune(cell(text))
+		width += len(row[i]) + 3
+	}
+	for ; width > tableWidth; width-- {
+		longest := 0
+		for i := range row {
+			if len(row[i]) > len(row[longest]) {
+				longest = i
+			}
+		}
+		row[longest] = row[longest][:len(row[longest])-1]
+		row[longest][len(row[longest])-1] = '…'
+	}
+	line := "|"
+	for _, text := range row {
+		line += " " + string(text) + " |"
+	}
+	p.line("%s", line)
 }
 
 func cell(text string) string {
@@ -346,7 +383,7 @@ func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
 		if s.Root != nil {
 			root = " " + *s.Root
 		}
-		p.line("| %s | %s | %s | %s | %s%s |", d.SessionName(i), stamp(s.Began), s.Display, s.End, s.Verdict, root)
+		p.cells(d.SessionName(i), stamp(s.Began), s.Display, s.End, s.Verdict+root)
 	}
 	if d.Folded.Sessions > 0 {
 		p.line("\n%s", d.Folded.sentence())

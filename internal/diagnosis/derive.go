@@ -91,7 +91,7 @@ func (c *Catalogue) weighFindings(l *Log, s *Session) {
 func (s *Session) unfail(fault string) {
 	for i := range s.Stages {
 		if r := &s.Stages[i]; r.State == Failed && r.Detail == fault && r.was != nil {
-			r.State, r.Detail, r.was = r.was.State, r.was.Detail, nil
+			r.State, r.Detail, r.was, r.FailedAt = r.was.State, r.was.Detail, nil, time.Time{}
 		}
 	}
 }

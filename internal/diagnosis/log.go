@@ -72,9 +72,19 @@ type StageRecord struct {
 	// where nothing shows.
 	At     time.Time `json:"at,omitzero"`
 	Detail string    `json:"detail,omitempty"`
+	// FailedAt is when it failed, where that was later than At.
+	FailedAt time.Time `json:"failed_at,omitzero"`
 	Place
 
 	was *StageRecord // before it failed
+}
+
+// when is when what is known of it happened: its failure, where it failed.
+func (r *StageRecord) when() time.Time {
+	if r.State == Failed && r.FailedAt.After(r.At) {
+		return r.FailedAt
+	}
+	return r.At
 }
 
 // records are the stages of a session that is being read, each at its place in

@@ -164,7 +164,7 @@ func (s *Session) rows() (all []row) {
 		if rec.Stage == evidence.StageAPI {
 			continue // up to a minute before the rest, which would be one dot
 		}
-		r := row{name: string(rec.Stage), at: rec.At.Sub(s.Began), placed: !rec.At.IsZero()}
+		r := row{name: string(rec.Stage), at: rec.when().Sub(s.Began), placed: !rec.At.IsZero()}
 		switch rec.State {
 		case Done:
 			r.colour = drawing.Good

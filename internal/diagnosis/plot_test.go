@@ -90,7 +90,7 @@ func TestPictureOfTheReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	all = texts(t, "both", comparison.Picture().SVG())
-	for _, words := range []string{"they part", "-0.200 s", "+0.111 s gl-oom", "since the launch: good at 06:46:02.101, bad at 06:40:11.601"} {
+	for _, words := range []string{"they part", "-0.160 s", "+0.151 s gl-oom", "since the launch: good at 06:46:02.101, bad at 06:40:11.601"} {
 		if !slices.Contains(all, words) {
 			t.Errorf("the comparison lacks %q: %q", words, all)
 		}

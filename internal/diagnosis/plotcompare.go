@@ -30,7 +30,7 @@ func (cmp *Comparison) Picture() *drawing.Picture {
 		pairs = append(pairs, one)
 		for s, rec := range map[*Session]*StageRecord{good: one.good, bad: one.bad} {
 			if rec != nil && !rec.At.IsZero() {
-				marks = append(marks, rec.At.Sub(s.Began))
+				marks = append(marks, rec.when().Sub(s.Began))
 			}
 		}
 	}
@@ -95,7 +95,7 @@ func drawHalf(p *drawing.Picture, a axis, which string, s *Session, rec *StageRe
 		p.Write(drawing.Text{At: drawing.Point{X: a.left + 6, Y: y + 4}, Size: smallText - 1, Colour: drawing.Faint, Words: state})
 		return
 	}
-	at := rec.At.Sub(s.Began)
+	at := rec.when().Sub(s.Began)
 	x, colour := a.x(at), drawing.Unsure
 	switch rec.State {
 	case Done:

@@ -243,7 +243,7 @@ func (r *reader) found(fault int, l *wolflog.Line, at time.Time, place Place) {
 	if s := r.live(); s != nil && !f.Benign && f.Severity.rank() <= High.rank() {
 		if rec := s.records.of(f.Stage); rec != nil && rec.State != Failed {
 			rec.was = &StageRecord{State: rec.State, Detail: rec.Detail}
-			rec.State, rec.Detail = Failed, f.ID
+			rec.State, rec.Detail, rec.FailedAt = Failed, f.ID, at
 		}
 	}
 }
@@ -574,6 +574,7 @@ func (r *reader) redate(base time.Time) {
 		findings(s.aside)
 		for n := range s.records {
 			fix(&s.records[n].At)
+			fix(&s.records[n].FailedAt)
 		}
 	}
 }

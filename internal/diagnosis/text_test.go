@@ -52,3 +52,15 @@ func TestWhatToSendInstead(t *testing.T) {
 		}
 	}
 }
+
+// TestTablesAreNarrow: a row is under 100 characters, whatever stands in it.
+func TestTablesAreNarrow(t *testing.T) {
+	for _, texts := range [][]string{{strings.Repeat("ä", 300), strings.Repeat("b", 90), "c"}, {"a", "b", "c"}} {
+		var out bytes.Buffer
+		p := &printer{w: &out}
+		p.cells(texts...)
+		if n := len([]rune(strings.TrimSuffix(out.String(), "\n"))); n > tableWidth || strings.Count(out.String(), "|") != len(texts)+1 {
+			t.Errorf("%d characters: %s", n, out.String())
+		}
+	}
+}

@@ -90,10 +90,14 @@ func (s *searcher) lines() {
 	seg.newlines += int64(bytes.Count(seg.buf[at:seg.limit], newline))
 }
 
+// lowWithin is how much of a segment is looked through for the low mark, in bytes:
+// nearly every line may hold it, and a log that is larger has other segments.
+const lowWithin = 32 << 10
+
 // low is where the first low mark stands, beyond the segment for none.
 func (s *searcher) low() int {
 	if len(s.m.low) > 0 {
-		if i := bytes.Index(s.seg.buf[:s.seg.limit], s.m.low); i >= 0 {
+		if i := bytes.Index(s.seg.buf[:min(s.seg.limit, lowWithin)], s.m.low); i >= 0 {
 			return i
 		}
 	}

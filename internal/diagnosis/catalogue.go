@@ -120,6 +120,10 @@ type Fault struct {
 	// RestartHelps is "yes", "no", "first-session-no-later-yes" or "unknown".
 	RestartHelps string `json:"restart_helps"`
 	Cure         string `json:"cure"`
+	// Vendors is other advice for GPUs of "nvidia", "amd" and "intel"; Platforms are
+	// sentences that go behind the cure on "wsl2", "lxc" and "unraid".
+	Vendors   map[string]Advice `json:"vendors,omitempty"`
+	Platforms map[string]string `json:"platforms,omitempty"`
 	// Settle is what would settle a doubt. Where an entry has none, one is made of
 	// its sign; noise needs none.
 	Settle Settle `json:"settle,omitzero"`

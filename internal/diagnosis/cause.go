@@ -291,6 +291,7 @@ func (c *Catalogue) root(f Finding, sc *scope, l *Log) Root {
 	} else {
 		r.For = append(r.For, "nothing before it explains it")
 	}
+	l.surroundings.fit(&r, &entry)
 	if f.Derived {
 		r.Confidence = "medium"
 		r.Against = append(r.Against, "no line says so: it follows from what is there and what is not")

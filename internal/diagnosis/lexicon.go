@@ -14,8 +14,9 @@ type signOf struct {
 	fault int
 	sign  *Sign
 	mark  *mark
-	rule  pattern // what narrows it
-	bad   bool    // it is neither, but shows a line that calls itself an error
+	rule  pattern      // what narrows it
+	about *surrounding // of the machine
+	bad   bool         // it is neither, but shows a line that calls itself an error
 }
 
 // lexiconOf makes that of faults.
@@ -32,6 +33,10 @@ func lexiconOf(faults []Fault) *lexicon {
 	for i := range marks {
 		literals = append(literals, marks[i].literal)
 		l.signs = append(l.signs, signOf{mark: &marks[i], rule: patternOf(marks[i].re)})
+	}
+	for i := range surroundingLiterals {
+		literals = append(literals, surroundingLiterals[i].literal)
+		l.signs = append(l.signs, signOf{about: &surroundingLiterals[i].surrounding})
 	}
 	for _, literal := range errorLiterals {
 		literals = append(literals, literal)

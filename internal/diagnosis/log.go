@@ -219,7 +219,8 @@ type Log struct {
 	Folded   Folded        `json:"folded"`
 	Took     time.Duration `json:"took_ns"`
 
-	stamps stamps
+	stamps       stamps
+	surroundings surroundings
 
 	// Live says that the process was still running when its log was read: where
 	// the log ends, nothing did. The caller knows.

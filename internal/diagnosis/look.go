@@ -18,8 +18,9 @@ type record struct {
 	// Where a pipeline is described: the line with what follows it, the client's
 	// number in that, and the encoder of a picture; "" where there is none.
 	text, number, encoder string
-	past                  *wolflog.Line // where a process starts: the last line before it with a time
-	unknown               bool          // it calls itself an error, and no fault knows it
+	past                  *wolflog.Line  // where a process starts: the last line before it with a time
+	about                 []*surrounding // of the machine; valid until the next record is made
+	unknown               bool           // it calls itself an error, and no fault knows it
 	// What those before it say.
 	at    time.Time
 	dated bool      // by itself, not by the line before
@@ -39,12 +40,16 @@ func (r *reader) look(found *logscan.Line, rec *record) {
 	whole := found.String()
 	rec.line.Parse(whole)
 	rec.fits, rec.text, rec.number, rec.encoder = rec.fits[:0], "", "", "" // the rest is set by date
-	rec.past, rec.unknown = nil, false
+	rec.past, rec.unknown, rec.about = nil, false, rec.about[:0]
 	after, bad, known := "", false, false
 	for _, i := range found.Signs {
 		s := &r.signs[i]
-		if s.bad {
+		switch {
+		case s.bad:
 			bad = true
+			continue
+		case s.about != nil:
+			rec.about = append(rec.about, s.about)
 			continue
 		}
 		if s.mark != nil {

@@ -180,7 +180,7 @@ func (m *merger) start() {
 // put waits for room.
 func (m *merger) put(f *feed, rec *record) error {
 	one := *rec
-	one.fits = slices.Clone(rec.fits)
+	one.fits, one.about = slices.Clone(rec.fits), slices.Clone(rec.about)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(f.queue) >= queueSize && !m.stopped {

@@ -148,6 +148,9 @@ func (r *reader) take(rec *record) {
 	if rec.debug || l.Shape == wolflog.Wolf && (l.Level == "DEBUG" || l.Level == "TRACE") {
 		r.log.Debug, r.life().debug = true, true
 	}
+	for _, about := range rec.about {
+		r.log.surroundings.learn(about, l.Message)
+	}
 	r.late.closes(rec)
 	marked := false
 	for _, f := range rec.fits {

@@ -235,7 +235,9 @@ func checkKind(sources []logsource.Source, l *diagnosis.Log) error {
 		}
 		names = append(names, s.Name)
 	}
-	if len(l.Sessions) > 0 || slices.ContainsFunc(l.Lives, func(one diagnosis.Life) bool { return len(one.Findings) > 0 }) {
+	// What anybody's log may say, such as that something crashed, makes it none.
+	known := func(f diagnosis.Finding) bool { return f.Fault != diagnosis.UnknownError }
+	if len(l.Sessions) > 0 || slices.ContainsFunc(l.Lives, func(one diagnosis.Life) bool { return slices.ContainsFunc(one.Findings, known) }) {
 		return nil
 	}
 	return evidence.Errorf(evidence.Invalid, "%s: no line looks like one of Wolf's or Kennel's: name their log, or use --docker for that of Wolf's container", strings.Join(names, ", "))

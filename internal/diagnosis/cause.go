@@ -334,7 +334,7 @@ func (sc *scope) doubtRoot(r *Root, f Finding, l *Log) {
 		before = append(before, l.Sessions[sc.session].Findings...)
 	}
 	for _, other := range before {
-		if other.Fault == unknownError && f.Fault != unknownError && !other.At.After(f.At.Add(skew)) {
+		if other.Fault == UnknownError && f.Fault != UnknownError && !other.At.After(f.At.Add(skew)) {
 			r.Against = append(r.Against, "the log shows an error that the doctor does not know: "+other.Text)
 			r.Confidence = "medium"
 			break

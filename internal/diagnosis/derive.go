@@ -114,7 +114,7 @@ func (c *Catalogue) meaningless(f *Finding, s *Session, life *Life) string {
 	switch {
 	case f.late:
 		return because(!c.lateMatters(f, s), "an app printed it, which ended in good order")
-	case endNoise[f.Fault] || f.Fault == unknownError:
+	case endNoise[f.Fault] || f.Fault == UnknownError:
 		// What ends first takes the others with it, unless that is what broke.
 		app := s.records.of(evidence.StageApp)
 		early := s.End == EndApp && (app == nil || s.Ended.Sub(app.At) < fastExit || c.broke(s))
@@ -179,7 +179,7 @@ func (c *Catalogue) outside(f *Finding, l *Log, i int) string {
 		if onceOnly(f) {
 			return "it happened once, which a restart may have cured"
 		}
-	case unknownError:
+	case UnknownError:
 		if life.Ready && !f.At.After(life.readyAt) && l.streamsAfter(life, f.Last) {
 			return "it is of a start after which sessions went well"
 		}

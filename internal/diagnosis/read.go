@@ -184,7 +184,7 @@ func (r *reader) take(rec *record) {
 		}
 	}
 	if rec.unknown && !marked {
-		r.found(r.c.byID[unknownError], l, rec.at, rec.place)
+		r.found(r.c.byID[UnknownError], l, rec.at, rec.place)
 	}
 }
 

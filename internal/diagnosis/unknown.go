@@ -9,9 +9,9 @@ import (
 	"github.com/kennel-stream/kennel/internal/wolflog"
 )
 
-// unknownError is the fault of a line that calls itself an error, or is of a
+// UnknownError is the id of the fault of a line that calls itself an error, or is of a
 // crash, and shows no fault that the catalogue knows.
-const unknownError = "unknown-error"
+const UnknownError = "unknown-error"
 
 // debugMark is in each of Wolf's lines of level DEBUG.
 const debugMark = "BUG | "

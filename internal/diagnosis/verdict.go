@@ -210,7 +210,7 @@ func (c *Catalogue) doubts(l *Log) (all []*scope) {
 	})...)
 	slices.SortStableFunc(all, func(a, b *scope) int {
 		rank := func(sc *scope) int {
-			if sc.roots[0].Fault == unknownError {
+			if sc.roots[0].Fault == UnknownError {
 				return 1
 			}
 			return 0
@@ -248,7 +248,7 @@ func (c *Catalogue) each(l *Log, fits func(f *Finding, life *Life, session int) 
 func (sc *scope) why() string {
 	f := &sc.roots[0]
 	name := strings.ToLower(sc.c.faults[sc.c.byID[f.Fault]].Name[:1]) + sc.c.faults[sc.c.byID[f.Fault]].Name[1:]
-	if f.Fault == unknownError {
+	if f.Fault == UnknownError {
 		return fmt.Sprintf("%s: %s", name, f.Text)
 	}
 	return name

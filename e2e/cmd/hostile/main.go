@@ -1,5 +1,6 @@
 // Command hostile is a test program: an app that shows the demo and meanwhile
-// tries everything that is not its own, or (as "victim") has something to hide.
+// tries everything that is not its own, or (as "victim") has something to hide,
+// or (as "bystander") does no more.
 package main
 
 import (
@@ -33,8 +34,8 @@ type Attempt struct {
 
 func main() {
 	act := attack
-	if len(os.Args) > 1 && os.Args[1] == "victim" {
-		act = hide
+	if len(os.Args) > 1 {
+		act = map[string]func() error{"victim": hide, "bystander": func() error { return nil }}[os.Args[1]]
 	}
 	if err := act(); err != nil {
 		fmt.Fprintln(os.Stderr, "hostile:", err)

@@ -124,6 +124,15 @@ func (c *Conn) Received() {
 	c.listener.limiter.speak(c)
 }
 
+// Answered notes that the answer was made. The connection may be displaced again:
+// it lingers until the client has read and closed, and a client that asks again
+// and again would fill its places by that.
+func (c *Conn) Answered() {
+	c.listener.limiter.mu.Lock()
+	defer c.listener.limiter.mu.Unlock()
+	c.listener.limiter.rest(c)
+}
+
 // Close closes the connection, which does not count any more. It returns
 // net.ErrClosed for one that is closed already.
 func (c *Conn) Close() error {
@@ -162,6 +171,7 @@ func Serve(s *http.Server) {
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, _ := r.Context().Value(contextKey{}).(*Conn); c != nil {
 			c.Received()
+			defer c.Answered()
 		}
 		handler.ServeHTTP(w, r)
 	})

@@ -178,6 +178,17 @@ func (l *Limiter) forget(c *Conn) bool {
 	return true
 }
 
+// rest makes a connection one that may be displaced again, as the newest. It
+// needs the lock.
+func (l *Limiter) rest(c *Conn) {
+	if c.own == nil || c.silent[0] != nil {
+		return
+	}
+	for i, g := range c.groups() {
+		c.silent[i] = g.silent.PushBack(c)
+	}
+}
+
 // speak notes that a connection is silent no more. It needs the lock.
 func (l *Limiter) speak(c *Conn) {
 	if c.own == nil || c.silent[0] == nil {

@@ -133,6 +133,24 @@ func TestNoRoomWithoutSilence(t *testing.T) {
 	}
 }
 
+// TestAnsweredConnectionsMakeRoom: those that linger after their answer go first
+// among the older ones.
+func TestAnsweredConnectionsMakeRoom(t *testing.T) {
+	s := newStage(Limits{Total: 4, PerAddress: 4})
+	c, first := s.connect(s.one, from(1))
+	c.Received()
+	held, second := s.connect(s.one, from(2))
+	held.Received()
+	c.Answered()
+	if c, _ := s.connect(s.one, from(3)); c == nil || !first.isClosed() || second.isClosed() {
+		t.Error("not the answered connection made room")
+	}
+	c.Answered() // closed by now
+	if s.Connections() != 2 {
+		t.Errorf("%d are open", s.Connections())
+	}
+}
+
 // TestPlacesForLaunches: an address that is expected has places while strangers
 // hold all others, and strangers do not displace it.
 func TestPlacesForLaunches(t *testing.T) {

@@ -21,7 +21,8 @@ import (
 //   - A client that announced the session id feature is matched by the secrets
 //     that this launch gave it, from any address.
 //   - An older client repeats no secret. It is matched by the address from which
-//     it launched, while it is the only such client there.
+//     it launched, and its pings by that of its control link, while it is the only
+//     such client there.
 //   - The control link moves to another address only by a message under the
 //     session's key (enet.Authenticator).
 //   - A media stream moves to another port of its address by a newer ping, and to
@@ -174,7 +175,8 @@ func (i *identity) pinged(d *destination, p rtp.Ping, from netip.AddrPort) bool 
 func (i *identity) pingsPlainly(d *destination, from netip.AddrPort) (match, known bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.announced || i.sessionID || !i.control.IsValid() || !sameHost(i.launched, from.Addr()) {
+	// The control link began at the launching address, and has moved by a proof.
+	if !i.announced || i.sessionID || !sameHost(i.control.Addr(), from.Addr()) {
 		return false, false
 	}
 	at := d.to.Load()

@@ -335,6 +335,15 @@ func TestPingsOfAnOldClient(t *testing.T) {
 		t.Error("the stream does not follow the control link")
 	}
 	wantTo(t, &l.video, "192.0.2.7:3001")
+	// The control link moves to another address by a proof alone.
+	l.controlAt(at(away))
+	if ls.pinged(videoOf, plainPing, at("192.0.2.7:4000")) {
+		t.Error("the address that the client has left still counts")
+	}
+	if !ls.pinged(videoOf, plainPing, at(away)) {
+		t.Error("the stream does not follow the control link to another address")
+	}
+	wantTo(t, &l.video, away)
 }
 
 // TestTwoOldClientsAtOnce: neither gets the other's picture.

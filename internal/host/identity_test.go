@@ -316,8 +316,10 @@ func TestPingsOfAnOldClient(t *testing.T) {
 	if ls.pinged(videoOf, plainPing, at(away)) {
 		t.Error("a ping from elsewhere counts")
 	}
-	if !ls.pinged(videoOf, plainPing, at(home)) || !ls.pinged(videoOf, plainPing, at(home)) {
-		t.Error("the client's own pings do not count")
+	for range 2 {
+		if !ls.pinged(videoOf, plainPing, at(home)) {
+			t.Error("the client's own ping does not count")
+		}
 	}
 	if ls.pinged(videoOf, plainPing, at(homeOther)) {
 		t.Error("a neighbour at the client's address takes the stream over")

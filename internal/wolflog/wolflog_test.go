@@ -10,13 +10,13 @@ import (
 
 func TestShapes(t *testing.T) {
 	for text, want := range map[string]Line{
-		"\x1b[31;1m06:40:13.479059649 ERROR | [GSTREAMER] Pipeline error: x\x1b[0m":         {Shape: Wolf, Level: "ERROR", Clock: UTCDay, Message: "[GSTREAMER] Pipeline error: x"},
-		"wolf-1  | 08:55:13.505448038 INFO  | Wayland display ready":                        {Shape: Wolf, Level: "INFO", Clock: UTCDay, Message: "Wayland display ready"},
-		"06:46:02.412 INFO | short":                                                         {Shape: Wolf, Level: "INFO", Clock: UTCDay, Message: "short"},
-		"ERROR | [GSTREAMER] bare":                                                          {Shape: Wolf, Level: "ERROR", Message: "[GSTREAMER] bare"},
-		"2025-10-02T06:40:11.752176Z ERROR smithay::backend::renderer::gles: [GL] GL_OUT":   {Shape: Tracing, Level: "ERROR", Clock: UTCDate, Category: "smithay::backend::renderer::gles", Message: "[GL] GL_OUT"},
-		"2025-10-02T06:40:11.752176Z  WARN seat{name=\"s\"}:add{x}: waylanddisplaycore: hm": {Shape: Tracing, Level: "WARN", Clock: UTCDate, Category: "waylanddisplaycore", Message: "hm"},
-		"40:56:30.661481638     1 0x77fb7c0562e0 WARN             cudacontext gstcudacontext.cpp:402:gst_create_cucontext: CUDA call failed":                  {Shape: GStreamer, Level: "WARN", Clock: SinceStart, Category: "cudacontext", Message: "CUDA call failed"},
+		"\x1b[31;1m06:40:13.479059649 ERROR | [GSTREAMER] Pipeline error: x\x1b[0m":                                                          {Shape: Wolf, Level: "ERROR", Clock: UTCDay, Message: "[GSTREAMER] Pipeline error: x"},
+		"wolf-1  | 08:55:13.505448038 INFO  | Wayland display ready":                                                                         {Shape: Wolf, Level: "INFO", Clock: UTCDay, Message: "Wayland display ready"},
+		"06:46:02.412 INFO | short":                                                                                                          {Shape: Wolf, Level: "INFO", Clock: UTCDay, Message: "short"},
+		"ERROR | [GSTREAMER] bare":                                                                                                           {Shape: Wolf, Level: "ERROR", Message: "[GSTREAMER] bare"},
+		"2025-10-02T06:40:11.752176Z ERROR smithay::backend::renderer::gles: [GL] GL_OUT":                                                    {Shape: Tracing, Level: "ERROR", Clock: UTCDate, Category: "smithay::backend::renderer::gles", Message: "[GL] GL_OUT"},
+		"2025-10-02T06:40:11.752176Z  WARN seat{name=\"s\"}:add{x}: waylanddisplaycore: hm":                                                  {Shape: Tracing, Level: "WARN", Clock: UTCDate, Category: "waylanddisplaycore", Message: "hm"},
+		"40:56:30.661481638     1 0x77fb7c0562e0 WARN             cudacontext gstcudacontext.cpp:402:gst_create_cucontext: CUDA call failed": {Shape: GStreamer, Level: "WARN", Clock: SinceStart, Category: "cudacontext", Message: "CUDA call failed"},
 		"40:56:30.661515478     1 0x77fb7c0562e0 ERROR            GST_CONTEXT gstcudautils.cpp:230:gst_cuda_ensure_element_context:<nvh265enc10> Failed to x": {Shape: GStreamer, Level: "ERROR", Clock: SinceStart, Category: "GST_CONTEXT", Object: "nvh265enc10", Message: "Failed to x"},
 		"40:56:30.661481638 WARN cudacontext: CUDA call failed":               {Shape: GStreamer, Level: "WARN", Clock: SinceStart, Category: "cudacontext", Message: "CUDA call failed"},
 		"(waybar:132): Gtk-WARNING **: 07:40:13.036: cannot open display: :0": {Shape: GLib, Level: "WARNING", Clock: LocalDay, Category: "Gtk", Message: "cannot open display: :0"},

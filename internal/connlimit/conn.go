@@ -192,6 +192,14 @@ func connOf(c net.Conn) *Conn {
 	return nil
 }
 
+// Answered tells the Limiter of a connection that its answer was made, if it has
+// one.
+func Answered(c net.Conn) {
+	if own := connOf(c); own != nil {
+		own.Answered()
+	}
+}
+
 // Received tells the Limiter of a connection that a whole request has come, if it
 // has one.
 func Received(c net.Conn) {

@@ -180,7 +180,7 @@ func (h *Host) Run(ctx context.Context) error {
 		connlimit.Serve(s)
 	}
 	negotiation := &rtsp.Server{
-		Keys: h.candidates, Handler: h.negotiate, Received: connlimit.Received,
+		Keys: h.candidates, Handler: h.negotiate, Received: connlimit.Received, Answered: connlimit.Answered,
 		Report: func(remote netip.AddrPort, err error) { h.floods.addFrom("rtsp: "+rtspRefusal(err), remote) },
 	}
 	var running sync.WaitGroup

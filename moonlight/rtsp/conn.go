@@ -185,6 +185,9 @@ func (s *Server) answer(conn net.Conn, r *Response, sender *Candidate) error {
 	if _, err := conn.Write(message); err != nil {
 		return fmt.Errorf("rtsp answer: %w", err)
 	}
+	if s.Answered != nil {
+		s.Answered(conn)
+	}
 	seeOff(conn)
 	return nil
 }

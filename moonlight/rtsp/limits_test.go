@@ -25,11 +25,18 @@ func TestServeBoundsTime(t *testing.T) {
 // who has sent nothing yet.
 func TestServeTellsOfWholeRequests(t *testing.T) {
 	received := make(chan net.Addr, 2)
-	addr := serve(t, &Server{Handler: echo, Received: func(c net.Conn) { received <- c.RemoteAddr() }})
+	answered := make(chan net.Addr, 2)
+	addr := serve(t, &Server{
+		Handler: echo, Received: func(c net.Conn) { received <- c.RemoteAddr() },
+		Answered: func(c net.Conn) { answered <- c.RemoteAddr() },
+	})
 	half := say(t, addr, "OPTIONS x RTSP/1.0\r\nCSeq: 1\r\n")
 	whole := say(t, addr, "OPTIONS x RTSP/1.0\r\nCSeq: 1\r\n\r\n")
 	if hear(t, whole) == "" || len(received) != 1 || (<-received).String() != whole.LocalAddr().String() {
 		t.Error("the whole request was not told, or another was")
+	}
+	if (<-answered).String() != whole.LocalAddr().String() {
+		t.Error("the answer was not told")
 	}
 	_ = half.Close()
 }

@@ -37,6 +37,9 @@ type Server struct {
 	// come. The Server does not bound the connections at a time: that is for the
 	// listener, which may also displace those that have sent nothing yet.
 	Received func(net.Conn)
+	// Answered, if not nil, is told when the answer is written. The connection then
+	// lingers for up to a second, until the client has closed.
+	Answered func(net.Conn)
 
 	// MaxMessage bounds a request in bytes.
 	MaxMessage int

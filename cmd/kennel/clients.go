@@ -9,33 +9,29 @@ import (
 )
 
 func newClients() *cobra.Command {
-	cmd := &cobra.Command{Use: "clients", Short: "List and revoke paired clients"}
-	cmd.AddCommand(newClientsList(), newClientsRevoke())
-	return cmd
-}
-
-func newClientsList() *cobra.Command {
 	var dir string
 	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "list", Short: "List the paired clients", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := remote(dir)
-			if err != nil {
-				return err
-			}
-			clients, err := api.Clients(cmd.Context())
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), clients)
-			}
-			return printClients(cmd, clients)
-		},
+	list := func(cmd *cobra.Command, _ []string) error {
+		api, err := remote(dir)
+		if err != nil {
+			return err
+		}
+		clients, err := api.Clients(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), clients)
+		}
+		return printClients(cmd, clients)
 	}
-	dataFlag(cmd, &dir)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd := &cobra.Command{Use: "clients", Short: "List and revoke paired clients", Args: cobra.NoArgs, RunE: list}
+	sub := &cobra.Command{Use: "list", Short: "List the paired clients", Args: cobra.NoArgs, RunE: list}
+	for _, c := range []*cobra.Command{cmd, sub} {
+		dataFlag(c, &dir)
+		c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	}
+	cmd.AddCommand(sub, newClientsRevoke())
 	return cmd
 }
 

@@ -33,9 +33,9 @@ A PIN given to the wrong request would let a stranger in. --deny refuses one.`,
 			if err != nil {
 				return err
 			}
-			if deny != "" {
-				if len(args) > 0 || request != "" {
-					return evidence.Errorf(evidence.Invalid, "--deny takes no PIN and no --request: give one of them")
+			if cmd.Flags().Changed("deny") {
+				if deny == "" || len(args) > 0 || request != "" || list {
+					return evidence.Errorf(evidence.Invalid, "--deny needs the id of a request, and no PIN, --request or --list beside it")
 				}
 				if err := api.DenyPairing(cmd.Context(), deny); err != nil {
 					return err
@@ -50,7 +50,7 @@ A PIN given to the wrong request would let a stranger in. --deny refuses one.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "paired with the client at %s (%s)\n", p.Address, shortFingerprint(p.Fingerprint))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "paired %q at %s (fingerprint %s)\n", p.Client, p.Address, shortFingerprint(p.Fingerprint))
 			return err
 		},
 	}

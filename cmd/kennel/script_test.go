@@ -19,7 +19,8 @@ import (
 )
 
 // TestScripts runs the command line as people do. Beside testscript's own
-// commands there are fails, narrow, busy, up, onterminal, hostile and lean.
+// commands there are fails, narrow, busy, up, waiting, onterminal, hostile and
+// lean.
 func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the programs")
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(filepath.Join(e.WorkDir, "kennel.toml"), []byte(hostConfig), 0o600)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fails": fails, "narrow": narrow, "busy": busy, "up": up, "onterminal": onTerminal, "hostile": hostile, "lean": lean,
+			"fails": fails, "narrow": narrow, "busy": busy, "up": up, "waiting": waiting, "onterminal": onTerminal, "hostile": hostile, "lean": lean,
 		},
 	})
 }
@@ -111,18 +112,38 @@ func busy(ts *testscript.TestScript, _ bool, args []string) {
 // up waits until the host of $DATA answers.
 func up(ts *testscript.TestScript, _ bool, _ []string) {
 	api := web.NewClient(ts.Getenv("DATA"))
+	until(ts, "the host did not come up", func() bool {
+		_, err := api.Status(t0())
+		return err == nil
+	})
+}
+
+// waiting COUNT waits until so many clients wait for their PIN, and puts the id of
+// the newest into $REQUEST.
+func waiting(ts *testscript.TestScript, _ bool, args []string) {
+	api := web.NewClient(ts.Getenv("DATA"))
+	until(ts, "the clients did not ask to pair", func() bool {
+		all, err := api.Pairings(t0())
+		if err != nil || strconv.Itoa(len(all)) != args[0] {
+			return false
+		}
+		if len(all) > 0 {
+			ts.Setenv("REQUEST", all[len(all)-1].ID)
+		}
+		return true
+	})
+}
+
+func until(ts *testscript.TestScript, otherwise string, done func() bool) {
 	deadline := time.NewTimer(60 * time.Second)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		if _, err := api.Status(t0()); err == nil {
-			return
-		}
+	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			ts.Fatalf("the host did not come up")
+			ts.Fatalf("%s", otherwise)
 		}
 	}
 }

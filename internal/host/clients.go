@@ -58,82 +58,102 @@ func (p pinSource) WaitPIN(ctx context.Context, r gamestream.PairRequest) (games
 		ID: newRequestID(), Address: r.Addr.Addr().Unmap().String(),
 		Fingerprint: string(r.ID), Name: r.DeviceName, Since: r.At,
 	}
-	p.host.announcePairing(request)
-	if waits := p.host.o.Waits; waits != nil {
-		waits(request)
-	}
-	a, err := p.host.pins.wait(ctx, request)
+	a, err := p.host.pins.wait(ctx, request, func() { p.host.announcePairing(request) })
 	if err != nil {
 		return gamestream.PairApproval{}, err
 	}
-	name := "client " + request.Fingerprint[:min(requestIDLength, len(request.Fingerprint))]
-	return gamestream.PairApproval{PIN: gamestream.PIN(a.pin), Name: name, Report: func(step gamestream.PairStep) {
-		p.host.log.Info("pairing", "request", request.ID, "address", request.Address, "step", step.String())
-		select {
-		case a.outcome <- step:
-		default: // it has room for all steps
-		}
-	}}, nil
+	done := func(r gamestream.PairResult) {
+		p.host.logPaired(request, r)
+		a.result <- r
+	}
+	return gamestream.PairApproval{PIN: gamestream.PIN(a.pin), Name: request.clientName(), Done: done}, nil
 }
 
 // pairingBurst is how many requests may be announced by a line of their own
 // within a second. Others are counted: a flood must not flood the terminal.
 const pairingBurst = 3
 
-// announcePairing tells the operator of a request.
+// announcePairing tells the operator of a request, in the log and by
+// Options.Waits.
 func (h *Host) announcePairing(r Pairing) {
 	if h.pins.burst(time.Now()) > pairingBurst {
 		h.floods.add("more clients want to pair: kennel pair --list shows all", "")
 		return
 	}
 	h.log.Info("a client wants to pair: run kennel pair with the PIN that it shows", "address", r.Address, "request", r.ID)
+	if waits := h.o.Waits; waits != nil {
+		waits(r)
+	}
 }
 
-// outcomeTimeout bounds the wait for what a client makes of its PIN, and
-// answeredTimeout the wait after the client has what it needs to judge it.
+// logPaired says how a pairing ended whose PIN was entered.
+func (h *Host) logPaired(p Pairing, r gamestream.PairResult) {
+	at := []any{"request", p.ID, "address", p.Address, "client", p.Fingerprint}
+	switch {
+	case r.Outcome == gamestream.PairPaired:
+		h.log.Info("paired", append(at, "name", p.clientName())...)
+	case r.Outcome == gamestream.PairWrongPIN && r.Stopped:
+		h.log.Warn("wrong PIN: the client stopped where it checks it", at...)
+	case r.Outcome == gamestream.PairWrongPIN:
+		h.log.Warn("wrong PIN", at...)
+	default:
+		h.log.Warn("not paired", append(at, "error", notPaired(p, r))...)
+	}
+}
+
+// pairingPhase bounds each of the three phases after the PIN, and outcomeTimeout
+// the wait for the end of all, within the deadline of a call of the API. A client
+// that checks the PIN itself stops in the last phase without a word if it is wrong.
 const (
-	outcomeTimeout  = 10 * time.Second
-	answeredTimeout = 3 * time.Second
+	pairingPhase   = 6 * time.Second
+	outcomeTimeout = 25 * time.Second
 )
 
 // AcceptPairing gives a waiting client its PIN and waits for the outcome. request
 // is an id or the beginning of one; it may be empty while only one client waits.
-// The error is of kind Unauthorized where the PIN was wrong, and Unavailable where
-// the client went away.
+// The error is of kind Unauthorized where the PIN was wrong, Unavailable where the
+// client went away, and Deadline where the request lapsed.
 func (h *Host) AcceptPairing(ctx context.Context, pin, request string) (Pairing, error) {
-	p, steps, err := h.pins.accept(pin, request)
+	p, result, err := h.pins.accept(pin, request)
 	if err != nil {
 		return p, err
 	}
-	timeout := time.NewTimer(outcomeTimeout)
-	defer timeout.Stop()
-	answered := false
-	for {
-		select {
-		case step := <-steps:
-			switch step {
-			case gamestream.PairAnswered:
-				answered = true
-				timeout.Reset(answeredTimeout)
-				continue
-			case gamestream.PairDone:
-				return p, nil
-			case gamestream.PairWrongPIN:
-				return p, wrongPIN(p)
-			}
-		case <-timeout.C:
-		case <-ctx.Done():
+	ctx, cancel := context.WithTimeout(ctx, outcomeTimeout)
+	defer cancel()
+	select {
+	case r := <-result:
+		p.Outcome = string(r.Outcome)
+		if r.Outcome != gamestream.PairPaired {
+			return p, notPaired(p, r)
 		}
-		if answered {
-			// Moonlight sees by itself that the PIN is wrong, and says nothing.
-			return p, wrongPIN(p)
-		}
-		return p, evidence.Errorf(evidence.Unavailable, "the client at %s went away before it could use the PIN: start pairing again in Moonlight", p.Address)
+		p.Client = p.clientName()
+		return p, nil
+	case <-ctx.Done():
+		return p, evidence.Errorf(evidence.Deadline,
+			"the client at %s has its PIN, but its pairing has not ended: %w", p.Address, ctx.Err())
 	}
 }
 
-func wrongPIN(p Pairing) error {
-	return evidence.Errorf(evidence.Unauthorized, "the PIN is not the one that the client at %s shows: start pairing again in Moonlight, and type the new PIN", p.Address)
+// notPaired says why a client is not paired.
+func notPaired(p Pairing, r gamestream.PairResult) error {
+	switch r.Outcome {
+	case gamestream.PairWrongPIN:
+		how := "the PIN is not the one that the client at %s shows"
+		if r.Stopped {
+			how = "the client at %s stopped where it checks the PIN, so that was another one than it shows"
+		}
+		return evidence.Errorf(evidence.Unauthorized, how+": start pairing again in Moonlight, and type the new PIN", p.Address)
+	case gamestream.PairGone:
+		return evidence.Errorf(evidence.Unavailable,
+			"the client at %s went away before it could use the PIN: start pairing again in Moonlight", p.Address)
+	case gamestream.PairLapsed:
+		return evidence.Errorf(evidence.Deadline,
+			"the request of the client at %s lapsed before the PIN came: start pairing again in Moonlight", p.Address)
+	}
+	if r.Err == nil {
+		r.Err = errors.New("the host does not know why")
+	}
+	return evidence.Errorf(evidence.Unavailable, "the client at %s could not be paired: %w", p.Address, r.Err)
 }
 
 // DenyPairing refuses a waiting client. request is as for AcceptPairing, but must

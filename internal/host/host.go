@@ -78,7 +78,8 @@ func New(o Options) (*Host, error) {
 	var err error
 	h.api, err = gamestream.NewHost(gamestream.HostConfig{
 		Identity: o.Identity, Backend: face{h}, Paired: storedClients{o.Store}, PINs: pinSource{h},
-		PINTimeout: o.Config.Limits.PairTimeout.Std(),
+		PINTimeout: o.Config.Limits.PairTimeout.Std(), PairTimeout: pairingPhase,
+		Dropped: func(from netip.AddrPort, kind string) { h.floods.addFrom(kind, from) },
 	})
 	if err != nil {
 		return nil, err

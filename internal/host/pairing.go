@@ -19,6 +19,14 @@ import (
 type Pairing struct {
 	ID, Address, Fingerprint, Name string
 	Since                          time.Time
+	// Outcome is empty while the client waits, and a gamestream.PairOutcome once
+	// its pairing has ended. Client is then the name of a client that is paired.
+	Outcome, Client string
+}
+
+// clientName is what a client is called once it is paired.
+func (p Pairing) clientName() string {
+	return "client " + p.Fingerprint[:min(requestIDLength, len(p.Fingerprint))]
 }
 
 // requestIDLength is how many digits name a request: few enough to type.
@@ -64,15 +72,17 @@ type waitingPIN struct {
 
 // pinAnswer is a PIN, or a refusal.
 type pinAnswer struct {
-	pin     string
-	err     error
-	outcome chan gamestream.PairStep // the steps after the PIN
+	pin    string
+	err    error
+	result chan gamestream.PairResult // receives once
 }
 
 func newPINs() *pins { return &pins{waiting: map[string]waitingPIN{}} }
 
-// wait blocks until the request gets its PIN or ctx ends.
-func (p *pins) wait(ctx context.Context, request Pairing) (pinAnswer, error) {
+// wait lists the request, calls listed, and blocks until the request gets its PIN
+// or ctx ends. A PIN counts also where ctx has ended, because somebody waits for
+// its result.
+func (p *pins) wait(ctx context.Context, request Pairing, listed func()) (pinAnswer, error) {
 	w := waitingPIN{request, make(chan pinAnswer, 1)}
 	p.mu.Lock()
 	if _, taken := p.waiting[request.ID]; taken {
@@ -81,15 +91,19 @@ func (p *pins) wait(ctx context.Context, request Pairing) (pinAnswer, error) {
 	}
 	p.waiting[request.ID] = w
 	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		delete(p.waiting, request.ID)
-		p.mu.Unlock()
-	}()
+	listed()
 	select {
 	case a := <-w.answer:
 		return a, a.err
 	case <-ctx.Done():
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, request.ID)
+	select {
+	case a := <-w.answer:
+		return a, a.err
+	default:
 		return pinAnswer{}, ctx.Err()
 	}
 }
@@ -106,12 +120,12 @@ func (p *pins) pending() []Pairing {
 	return all
 }
 
-// accept hands a PIN to the request with that id, or to the only one when id
-// is empty. Whoever is given a PIN that is not his could try all ten thousand
-// against it, so that with more than one waiting the caller must choose. The
-// steps of the pairing come out of the channel.
-func (p *pins) accept(pin, id string) (Pairing, <-chan gamestream.PairStep, error) {
-	if len(pin) != 4 || slices.ContainsFunc([]byte(pin), func(b byte) bool { return b < '0' || b > '9' }) {
+// accept hands a PIN to the request whose id begins with id, or to the only
+// client when id is empty. Whoever is given a PIN that is not his could try all
+// ten thousand against it, so that with more than one waiting the caller must
+// choose. How the pairing ended comes out of the channel.
+func (p *pins) accept(pin, id string) (Pairing, <-chan gamestream.PairResult, error) {
+	if !gamestream.PIN(pin).Valid() {
 		return Pairing{}, nil, evidence.Errorf(evidence.Invalid, "a PIN is four digits, as Moonlight shows it")
 	}
 	p.mu.Lock()
@@ -121,10 +135,9 @@ func (p *pins) accept(pin, id string) (Pairing, <-chan gamestream.PairStep, erro
 		return Pairing{}, nil, err
 	}
 	delete(p.waiting, w.ID)
-	const steps = 4 // more than a pairing can report
-	outcome := make(chan gamestream.PairStep, steps)
-	w.answer <- pinAnswer{pin: pin, outcome: outcome}
-	return w.Pairing, outcome, nil
+	result := make(chan gamestream.PairResult, 1)
+	w.answer <- pinAnswer{pin: pin, result: result}
+	return w.Pairing, result, nil
 }
 
 // deny refuses the request with that id.
@@ -143,14 +156,14 @@ func (p *pins) deny(id string) (Pairing, error) {
 	return w.Pairing, nil
 }
 
-// find returns the request whose id begins with id, the only one if id is empty.
-// It needs the lock.
+// find returns the request whose id begins with id, that of the only client if id
+// is empty. It needs the lock.
 func (p *pins) find(id string) (waitingPIN, error) {
-	switch {
-	case len(p.waiting) == 0:
+	if len(p.waiting) == 0 {
 		return waitingPIN{}, evidence.Errorf(evidence.NotFound, "no client is waiting for a PIN: start pairing in Moonlight first")
-	case id == "" && len(p.waiting) > 1:
-		return waitingPIN{}, evidence.Errorf(evidence.Conflict, "%d clients are waiting for a PIN: list them, compare address and fingerprint, and name one with --request", len(p.waiting))
+	}
+	if id == "" {
+		return p.only()
 	}
 	var found []waitingPIN
 	for _, w := range p.waiting {
@@ -165,4 +178,23 @@ func (p *pins) find(id string) (waitingPIN, error) {
 		return waitingPIN{}, evidence.Errorf(evidence.NotFound, "no client is waiting with request %.16q: kennel pair --list shows all", id)
 	}
 	return waitingPIN{}, evidence.Errorf(evidence.Conflict, "%d requests begin with %.16q: write more digits of the one that is meant", len(found), id)
+}
+
+// only returns the request of the only client. Requests of one certificate from
+// one address are one client that began anew, and shows the PIN of its newest. It
+// needs the lock.
+func (p *pins) only() (waitingPIN, error) {
+	var newest waitingPIN
+	for _, w := range p.waiting {
+		switch {
+		case newest.ID == "":
+			newest = w
+		case w.Fingerprint != newest.Fingerprint || w.Address != newest.Address:
+			return waitingPIN{}, evidence.Errorf(evidence.Conflict,
+				"%d clients are waiting for a PIN: list them, compare address and fingerprint, and name one with --request", len(p.waiting))
+		case w.Since.After(newest.Since):
+			newest = w
+		}
+	}
+	return newest, nil
 }

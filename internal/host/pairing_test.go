@@ -26,13 +26,13 @@ func TestPINsReachTheirRequest(t *testing.T) {
 		}
 		answers := make(chan got, 3)
 		wait := func(ctx context.Context, id string) {
-			a, err := p.wait(ctx, Pairing{ID: id, Since: time.Now()})
+			a, err := p.wait(ctx, Pairing{ID: id, Fingerprint: id, Since: time.Now()}, func() {})
 			answers <- got{id, a.pin, err}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		go wait(ctx, "a")
 		synctest.Wait()
-		if _, err := p.wait(ctx, Pairing{ID: "a"}); evidence.KindOf(err) != evidence.Conflict {
+		if _, err := p.wait(ctx, Pairing{ID: "a"}, func() {}); evidence.KindOf(err) != evidence.Conflict {
 			t.Errorf("same id twice: %v", err)
 		}
 		<-time.After(time.Second)
@@ -69,8 +69,8 @@ func TestPINsReachTheirRequest(t *testing.T) {
 }
 
 // pairingHost is a host with one client that waits, whose answer comes out of the
-// channel.
-func pairingHost(t *testing.T) (*Host, chan error, func(gamestream.PairStep)) {
+// first channel. What it is called with reports the end of the pairing.
+func pairingHost(t *testing.T) (*Host, chan error, func(gamestream.PairResult)) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	h := &Host{log: log, pins: newPINs(), floods: newFloods(log)}
@@ -83,49 +83,87 @@ func pairingHost(t *testing.T) (*Host, chan error, func(gamestream.PairStep)) {
 		refused <- err
 	}()
 	synctest.Wait()
-	return h, refused, func(step gamestream.PairStep) {
-		a := <-approvals
-		approvals <- a
-		a.Report(step)
-	}
+	return h, refused, func(r gamestream.PairResult) { (<-approvals).Done(r) }
 }
 
 // TestWhatBecameOfAPIN: kennel pair says whether the client has paired.
 func TestWhatBecameOfAPIN(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		steps []gamestream.PairStep
-		kind  evidence.ErrorKind
-		ok    bool
-		takes time.Duration
+		outcome gamestream.PairOutcome
+		kind    evidence.ErrorKind
+		says    string
 	}{
-		{"paired", []gamestream.PairStep{gamestream.PairAnswered, gamestream.PairDone}, 0, true, 0},
-		{"the host sees a wrong PIN", []gamestream.PairStep{gamestream.PairAnswered, gamestream.PairWrongPIN}, evidence.Unauthorized, false, 0},
-		{"the client sees a wrong PIN", []gamestream.PairStep{gamestream.PairAnswered}, evidence.Unauthorized, false, answeredTimeout},
-		{"the client is gone", nil, evidence.Unavailable, false, outcomeTimeout},
-		{"the client broke off", []gamestream.PairStep{gamestream.PairAbandoned}, evidence.Unavailable, false, 0},
+		{gamestream.PairPaired, 0, ""},
+		{gamestream.PairWrongPIN, evidence.Unauthorized, "the PIN is not the one"},
+		{gamestream.PairGone, evidence.Unavailable, "went away"},
+		{gamestream.PairLapsed, evidence.Deadline, "lapsed"},
+		{gamestream.PairFailed, evidence.Unavailable, "could not be paired"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		t.Run(string(test.outcome), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, refused, report := pairingHost(t)
-				go func() {
-					for _, step := range test.steps {
-						report(step)
-					}
-				}()
-				start := time.Now()
+				go report(gamestream.PairResult{Outcome: test.outcome})
 				p, err := h.AcceptPairing(t.Context(), "1234", "")
-				if (err == nil) != test.ok || err != nil && evidence.KindOf(err) != test.kind || p.Fingerprint != "0123456789abcdef" {
+				if (err == nil) != (test.says == "") || err != nil && (evidence.KindOf(err) != test.kind || !strings.Contains(err.Error(), test.says)) ||
+					p.Fingerprint != "0123456789abcdef" || p.Outcome != string(test.outcome) || (p.Client == "client 01234567") != (err == nil) {
 					t.Errorf("%+v, %v", p, err)
-				}
-				if d := time.Since(start); d != test.takes {
-					t.Errorf("it took %v, want %v", d, test.takes)
 				}
 				if err := <-refused; err != nil {
 					t.Errorf("the PIN did not reach the client: %v", err)
 				}
 			})
 		})
+	}
+}
+
+// TestOutcomeHasADeadline: a pairing whose end nobody tells keeps no caller.
+func TestOutcomeHasADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _, _ := pairingHost(t)
+		start := time.Now()
+		if _, err := h.AcceptPairing(t.Context(), "1234", ""); evidence.KindOf(err) != evidence.Deadline || time.Since(start) != outcomeTimeout {
+			t.Errorf("after %s: %v", time.Since(start), err)
+		}
+		if outcomeTimeout <= 3*pairingPhase {
+			t.Errorf("the phases may take %s, their caller waits %s", 3*pairingPhase, outcomeTimeout)
+		}
+	})
+}
+
+// TestPINAsTheRequestEnds: a PIN is not lost where its request ends meanwhile.
+func TestPINAsTheRequestEnds(t *testing.T) {
+	for range 100 {
+		p := newPINs()
+		ctx, cancel := context.WithCancel(t.Context())
+		a, err := p.wait(ctx, Pairing{ID: "a"}, func() {
+			if _, _, err := p.accept("1234", "a"); err != nil {
+				t.Error(err)
+			}
+			cancel()
+		})
+		if err != nil || a.pin != "1234" {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	}
+}
+
+// TestNewestRequestOfOneClient: who begins anew shows the PIN of the newest
+// request, and nobody need choose. A copy of the certificate elsewhere is another
+// client's.
+func TestNewestRequestOfOneClient(t *testing.T) {
+	p, now := newPINs(), time.Now()
+	for i, r := range []Pairing{
+		{ID: "aa", Fingerprint: "f", Address: "192.0.2.1"}, {ID: "bb", Fingerprint: "f", Address: "192.0.2.1"},
+	} {
+		r.Since = now.Add(time.Duration(i))
+		p.waiting[r.ID] = waitingPIN{r, make(chan pinAnswer, 1)}
+	}
+	if r, _, err := p.accept("1234", ""); err != nil || r.ID != "bb" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	p.waiting["cc"] = waitingPIN{Pairing{ID: "cc", Fingerprint: "f", Address: "192.0.2.2"}, make(chan pinAnswer, 1)}
+	if _, _, err := p.accept("1234", ""); evidence.KindOf(err) != evidence.Conflict {
+		t.Errorf("one certificate at two addresses: %v", err)
 	}
 }
 
@@ -172,9 +210,13 @@ func TestFloodsOfPairings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, nil))
-		h := &Host{log: log, pins: newPINs(), floods: newFloods(log)}
+		waits := 0
+		h := &Host{log: log, pins: newPINs(), floods: newFloods(log), o: Options{Waits: func(Pairing) { waits++ }}}
 		for range 100 {
 			h.announcePairing(Pairing{ID: "a"})
+		}
+		if waits != pairingBurst {
+			t.Errorf("%d requests were told of", waits)
 		}
 		h.floods.flush()
 		if n := strings.Count(out.String(), "\n"); n != pairingBurst+1 || !strings.Contains(out.String(), "times=97") {

@@ -18,7 +18,7 @@ type App struct {
 	Source string `json:"source"`
 }
 
-// Pairing is a client that waits for its PIN.
+// Pairing is a client that waits for its PIN, or that has paired with it.
 type Pairing struct {
 	// ID names the request in Accept.
 	ID string `json:"id"`
@@ -28,9 +28,14 @@ type Pairing struct {
 	Fingerprint string    `json:"fingerprint"`
 	Name        string    `json:"name"`
 	Since       time.Time `json:"since"`
+	// Outcome is "paired", and Client what the client is called, in the answer to
+	// Accept. The client's id is the fingerprint.
+	Outcome string `json:"outcome,omitempty"`
+	Client  string `json:"client,omitempty"`
 }
 
-// Accept gives a client its PIN. Request may be empty while one client waits.
+// Accept gives a client its PIN. Request is the beginning of a Pairing's id, and
+// may be empty while one client waits.
 type Accept struct {
 	PIN     string `json:"pin"`
 	Request string `json:"request,omitempty"`

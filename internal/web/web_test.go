@@ -22,6 +22,7 @@ type recorder struct {
 	Backend
 	apps    []App
 	stopped string
+	denied  string
 	accept  Accept
 }
 
@@ -46,7 +47,12 @@ func (r *recorder) StopSession(_ context.Context, id string) error {
 
 func (r *recorder) AcceptPairing(_ context.Context, a Accept) (Pairing, error) {
 	r.accept = a
-	return Pairing{ID: "p1"}, nil
+	return Pairing{ID: "p1", Outcome: "paired", Client: "client 1"}, nil
+}
+
+func (r *recorder) DenyPairing(_ context.Context, id string) error {
+	r.denied = id
+	return nil
 }
 
 func (r *recorder) Session(_ context.Context, id string) (SessionDetail, error) {
@@ -93,8 +99,11 @@ func TestCallsOverTheSocket(t *testing.T) {
 	if err := c.StopSession(ctx, "s1"); err != nil || b.stopped != "s1" {
 		t.Errorf("stop: %v, %q", err, b.stopped)
 	}
-	if _, err := c.AcceptPairing(ctx, Accept{PIN: "1234"}); err != nil || b.accept.PIN != "1234" {
-		t.Errorf("accept: %v, %+v", err, b.accept)
+	if p, err := c.AcceptPairing(ctx, Accept{PIN: "1234"}); err != nil || b.accept.PIN != "1234" || p.Outcome != "paired" || p.Client != "client 1" {
+		t.Errorf("accept: %+v, %v, %+v", p, err, b.accept)
+	}
+	if err := c.DenyPairing(ctx, "p/1"); err != nil || b.denied != "p/1" {
+		t.Errorf("deny: %v, %q", err, b.denied)
 	}
 	if s, err := c.Session(ctx, "s9"); err != nil || s.ID != "s9" || s.Events[0].Stage != evidence.StageLaunch {
 		t.Errorf("session = %+v, %v", s, err)

@@ -59,7 +59,9 @@ type PairedClients interface {
 // PINSource asks the person at the host for the PIN that a client shows.
 type PINSource interface {
 	// WaitPIN blocks until the person answered or ctx ends, which it does when
-	// the client goes away or the request expires. An error refuses the client.
+	// the client goes away, the request expires or another takes its place;
+	// context.Cause is then what the client reads, if it is a *StatusError. An
+	// error refuses the client.
 	// Whoever may answer for the wrong request can try all PINs offline, so the
 	// asker must show Addr and ID and let the person choose the request.
 	WaitPIN(ctx context.Context, request PairRequest) (PairApproval, error)
@@ -85,39 +87,16 @@ type PairApproval struct {
 	PIN PIN
 	// Name is what the client shall be called from now on; it may be empty.
 	Name string
-	// Report, if not nil, is told of the steps after the PIN. The last one is
-	// PairDone, PairWrongPIN or PairAbandoned; a client that just goes away is
-	// abandoned only once its time is up. Report must not block.
-	Report func(PairStep) `json:"-"`
+	// Done is called once, when it is known how the pairing ended: at most three
+	// times HostConfig.PairTimeout after WaitPIN returned. It must not block. It
+	// may be nil.
+	Done func(PairResult) `json:"-"`
 }
 
-// PairStep is how far a pairing came after its PIN.
-type PairStep int
-
-// The steps.
-const (
-	// PairAnswered: the client has what it needs to judge the PIN. Moonlight stops
-	// here without a word if the PIN was wrong; others continue.
-	PairAnswered PairStep = iota + 1
-	// PairDone: the client is paired.
-	PairDone
-	// PairWrongPIN: the client's proof was made with another PIN.
-	PairWrongPIN
-	// PairAbandoned: the client went away, began anew, or broke the protocol.
-	PairAbandoned
-)
-
-// String names the step.
-func (s PairStep) String() string {
-	switch s {
-	case PairAnswered:
-		return "the client judges the PIN"
-	case PairDone:
-		return "paired"
-	case PairWrongPIN:
-		return "wrong PIN"
-	case PairAbandoned:
-		return "abandoned"
+// fail reports the end of a pairing, and returns err.
+func (a PairApproval) fail(result PairResult, err error) error {
+	if a.Done != nil {
+		a.Done(result)
 	}
-	return "unknown"
+	return err
 }

@@ -77,11 +77,11 @@ func (s *pairedSet) name(id ClientID) (string, bool) {
 type desk struct {
 	requests chan PairRequest
 	answers  map[ClientID]chan PairApproval
-	report   func(PairStep)
+	results  chan PairResult
 }
 
 func newDesk(clients ...*Identity) *desk {
-	d := &desk{requests: make(chan PairRequest, 16), answers: map[ClientID]chan PairApproval{}}
+	d := &desk{requests: make(chan PairRequest, 64), answers: map[ClientID]chan PairApproval{}, results: make(chan PairResult, 16)}
 	for _, client := range clients {
 		d.answers[client.ID()] = make(chan PairApproval, 1)
 	}
@@ -113,9 +113,21 @@ func (d *desk) next(t *testing.T) PairRequest {
 	}
 }
 
-// type answers a request of a client.
+// enter answers a request of a client.
 func (d *desk) enter(client *Identity, pin PIN) {
-	d.answers[client.ID()] <- PairApproval{PIN: pin, Name: "den", Report: d.report}
+	d.answers[client.ID()] <- PairApproval{PIN: pin, Name: "den", Done: func(r PairResult) { d.results <- r }}
+}
+
+// result waits for the end of a pairing whose PIN was entered.
+func (d *desk) result(t *testing.T) PairResult {
+	t.Helper()
+	select {
+	case r := <-d.results:
+		return r
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody said how the pairing ended")
+		return PairResult{}
+	}
 }
 
 // house is a Backend with two apps.
@@ -132,6 +144,7 @@ func (b *house) ServerInfo(_ context.Context, caller *Caller) ServerInfo {
 	defer b.mu.Unlock()
 	return ServerInfo{
 		Hostname: "kennel & <sons>", UniqueID: "c7f6d5e4", MAC: "02:00:00:00:00:01",
+		MaxLumaPixelsH264: 1e9, GPUType: "Tomato", GsVersion: "1.2",
 		MaxLumaPixelsHEVC: MaxLumaPixelsHEVC, Codecs: CodecH264 | CodecHEVC, CurrentGame: b.running,
 		DisplayModes: []DisplayMode{{1280, 720, 60}, {1920, 1080, 60}},
 	}
@@ -255,4 +268,14 @@ func (s *stage) pairedClient(t *testing.T, identity *Identity) *Client {
 		t.Fatal(err)
 	}
 	return s.client(t, identity, func(c *ClientConfig) { c.HostCertificate = hostIdentity().Certificate() })
+}
+
+func readAll(t *testing.T, reply *http.Response) []byte {
+	t.Helper()
+	defer reply.Body.Close()
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
@@ -14,17 +15,27 @@ type HostConfig struct {
 	Paired   PairedClients
 	PINs     PINSource
 	// PINTimeout is how long a client is held until its PIN is typed; 5 minutes
-	// where 0. The phases after it have PairTimeout; 1 minute where 0.
+	// where 0. Each of the three phases after it has PairTimeout; 6 seconds where
+	// 0, as clients take no longer than their requests need. A client that stops
+	// because the PIN is wrong is noticed by it.
 	PINTimeout, PairTimeout time.Duration
 	// MaxPairings bounds the pairings under way, 16 where 0, and
-	// MaxPairingsPerAddr those of one address, 4 where 0.
+	// MaxPairingsPerAddr those of one address, 4 where 0. IPv6 addresses count by
+	// their /64. A new request takes the place of an old one that waits for its
+	// PIN, but not of one that has waited for less than PINGrace and whose address
+	// has no more requests than that of the new one; 1 minute where 0.
 	MaxPairings, MaxPairingsPerAddr int
+	PINGrace                        time.Duration
+	// Dropped is told of requests that were refused although nobody at the host
+	// decided so, with a fixed text for each kind. Strangers can cause them at
+	// will. It must not block; it may be nil.
+	Dropped func(from netip.AddrPort, kind string)
 	// Now is time.Now where nil.
 	Now func() time.Time
 }
 
-// Host answers Moonlight clients. It keeps the pairings under way and nothing
-// else; it starts no goroutines.
+// Host answers Moonlight clients. It keeps the pairings under way, with a timer
+// for each that has its PIN, and nothing else; it starts no goroutines.
 type Host struct {
 	config   HostConfig
 	pairings *pairings
@@ -36,9 +47,13 @@ func NewHost(config HostConfig) (*Host, error) {
 		return nil, errors.New("make a gamestream host: identity, backend, paired clients and PIN source are all needed")
 	}
 	setDefault(&config.PINTimeout, 5*time.Minute)
-	setDefault(&config.PairTimeout, time.Minute)
+	setDefault(&config.PairTimeout, 6*time.Second)
+	setDefault(&config.PINGrace, time.Minute)
 	setDefault(&config.MaxPairings, 16)
 	setDefault(&config.MaxPairingsPerAddr, 4)
+	if config.Dropped == nil {
+		config.Dropped = func(netip.AddrPort, string) {}
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}

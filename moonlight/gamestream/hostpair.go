@@ -2,31 +2,49 @@ package gamestream
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"net/url"
 	"strings"
 )
 
 // pair answers the four phases over HTTP.
 func (h *Host) pair(r *request) *answer {
-	key := pairingKey{uniqueID: r.uniqueID, addr: r.remote.Addr()}
-	reply, err := h.pairPhase(r, key)
-	if err == ErrAlreadyPairing {
-		// This and no plaincert is how clients are told so.
-		return newAnswer().element("paired", "1")
-	}
+	reply, err := h.pairPhase(r, pairingKey{uniqueID: r.uniqueID, addr: r.remote.Addr()})
 	if err != nil {
+		if kind := dropKind(err); kind != "" && r.ctx.Err() == nil {
+			h.config.Dropped(r.remote, kind)
+		}
 		return errorAnswer(err).element("paired", "0")
 	}
 	return reply
 }
 
-// pairPhase leaves no pairing behind when it fails: the later phases take
-// theirs out of the map before they look at anything.
+// dropKind names what strangers can cause at will, in a fixed text; it is empty
+// for what only the operator or the host itself causes.
+func dropKind(err error) string {
+	switch err {
+	case errOutOfOrder:
+		return "pairing request out of order"
+	case errTooMany, errBusy:
+		return "pairing request refused for want of a place"
+	case errDisplaced:
+		return "pairing request displaced"
+	case errPINLapsed:
+		return "pairing request lapsed"
+	case errRefused, errHostStopped:
+		return ""
+	}
+	if _, ok := errors.AsType[*StatusError](err); ok {
+		return "invalid pairing request"
+	}
+	return ""
+}
+
+// pairPhase changes nothing when a request does not fit: who has the address and
+// the uniqueid of a client is not that client.
 func (h *Host) pairPhase(r *request, key pairingKey) (*answer, error) {
 	switch {
 	case r.query.Get("phrase") == "getservercert":
@@ -51,7 +69,7 @@ func (h *Host) getServerCert(r *request, key pairingKey) (*answer, error) {
 	ctx, end := context.WithCancelCause(r.ctx)
 	defer end(nil)
 	p := &pairing{
-		key: waitingKey{key, CertificateID(certificate)}, end: end, client: certificate,
+		key: key, network: networkOf(key.addr), end: end, client: certificate,
 		clientPEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}),
 	}
 	if err := h.pairings.begin(p); err != nil {
@@ -82,110 +100,89 @@ func parseGreeting(query url.Values) (salt [16]byte, certificate *x509.Certifica
 }
 
 func (h *Host) awaitPIN(ctx context.Context, r *request, p *pairing, salt [16]byte) error {
-	ctx, stop := context.WithTimeout(ctx, h.config.PINTimeout)
+	ctx, stop := context.WithTimeoutCause(ctx, h.config.PINTimeout, errPINLapsed)
 	defer stop()
 	approval, err := h.config.PINs.WaitPIN(ctx, PairRequest{
 		ID: CertificateID(p.client), UniqueID: printable(r.uniqueID), DeviceName: printable(r.query.Get("devicename")),
 		Addr: r.remote, At: p.expires.Add(-h.config.PINTimeout), Expires: p.expires,
 	})
+	if status, ok := errors.AsType[*StatusError](context.Cause(ctx)); ok && err != nil {
+		return status
+	}
 	switch {
-	case context.Cause(ctx) == context.DeadlineExceeded:
-		return errPINLapsed
-	case context.Cause(ctx) == errDisplaced:
-		return errDisplaced
+	case err == nil && ctx.Err() == nil:
+		return h.usePIN(p, salt, approval)
+	case err == nil:
+		return approval.fail(PairResult{Outcome: PairGone}, errOutOfOrder)
 	case ctx.Err() != nil:
-		return errOutOfOrder
-	case err != nil:
-		return errRefused // the cause is for the host's own eyes
-	case !approval.PIN.Valid():
-		return &StatusError{StatusBadRequest, "The PIN entered at the host is not four digits: start pairing again"}
+		return errOutOfOrder // the client went away, or the host stops
+	}
+	return errRefused // the cause is for the host's own eyes
+}
+
+// usePIN lets a pairing go on with its PIN. approval.Done is called by whatever
+// ends it.
+func (h *Host) usePIN(p *pairing, salt [16]byte, approval PairApproval) error {
+	if !approval.PIN.Valid() {
+		err := &StatusError{StatusBadRequest, "The PIN entered at the host is not four digits: start pairing again"}
+		return approval.fail(PairResult{Outcome: PairFailed, Err: err}, err)
 	}
 	cipher, err := newPairCipher(salt, approval.PIN)
 	if err != nil {
-		return err
+		return approval.fail(PairResult{Outcome: PairFailed, Err: err}, err)
 	}
-	p.report = approval.Report
-	return h.pairings.approve(p, cipher, printable(approval.Name))
+	return h.pairings.approve(p, cipher, approval)
 }
 
 func (h *Host) clientChallenge(text string, key pairingKey) (*answer, error) {
-	p, err := h.pairings.take(key, phaseChallenge)
-	if err != nil {
-		return nil, err
-	}
 	sealed, err := decodeHex(text, 16)
 	if err != nil {
-		p.tell(PairAbandoned)
 		return nil, errBadPairing
 	}
-	challenge, err := p.cipher.decrypt(sealed)
+	response, err := h.pairings.challenge(key, h.config.Identity, sealed)
 	if err != nil {
-		return nil, err
-	}
-	_, _ = rand.Read(p.hostSecret[:]) // never fails
-	_, _ = rand.Read(p.hostChallenge[:])
-	hash := challengeHash(challenge, h.config.Identity.certificate, p.hostSecret[:])
-	response, err := p.cipher.encrypt(append(hash[:], p.hostChallenge[:]...))
-	if err != nil {
-		return nil, err
-	}
-	if err := h.pairings.put(key, p, phaseResponse); err != nil {
 		return nil, err
 	}
 	return newAnswer().element("paired", "1").element("challengeresponse", hex.EncodeToString(response)), nil
 }
 
 func (h *Host) serverChallengeResponse(text string, key pairingKey) (*answer, error) {
-	p, err := h.pairings.take(key, phaseResponse)
-	if err != nil {
-		return nil, err
-	}
 	sealed, err := decodeHex(text, 32)
 	if err != nil {
-		p.tell(PairAbandoned)
 		return nil, errBadPairing
 	}
-	hash, err := p.cipher.decrypt(sealed)
+	secret, err := h.pairings.response(key, h.config.Identity, sealed)
 	if err != nil {
 		return nil, err
 	}
-	p.clientHash = [32]byte(hash)
-	secret, err := signedSecret(p.hostSecret[:], h.config.Identity.key)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.pairings.put(key, p, phaseSecret); err != nil {
-		return nil, err
-	}
-	p.tell(PairAnswered)
 	return newAnswer().element("pairingsecret", hex.EncodeToString(secret)).element("paired", "1"), nil
 }
 
-// clientPairingSecret is where a wrong PIN shows: the client's hash was made,
-// or read, with another key.
+// clientPairingSecret is where the host sees whether the PIN was right: the
+// client's hash was made, or read, with another key if not.
 func (h *Host) clientPairingSecret(ctx context.Context, text string, key pairingKey) (*answer, error) {
-	p, err := h.pairings.take(key, phaseSecret)
-	if err != nil {
-		return nil, err
-	}
-	step := PairAbandoned
-	defer func() { p.tell(step) }()
-	secret, err := decodeHex(text, 16+len(p.client.Signature))
+	signed, err := hex.DecodeString(text)
 	if err != nil {
 		return nil, errBadPairing
 	}
-	expected := challengeHash(p.hostChallenge[:], p.client, secret[:16])
-	knowsPIN := subtle.ConstantTimeCompare(expected[:], p.clientHash[:]) == 1
-	ownsCertificate := signatureValid(secret[:16], secret[16:], p.client)
-	if !knowsPIN || !ownsCertificate {
-		step = PairWrongPIN
+	p, err := h.pairings.secret(key, signed)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
 		// Not an error: clients expect paired 0 with status 200 here.
 		return newAnswer().element("paired", "0"), nil
 	}
-	if err := h.config.Paired.Add(ctx, CertificateID(p.client), p.clientPEM, p.name); err != nil {
+	result := PairResult{Outcome: PairPaired}
+	if err = h.config.Paired.Add(ctx, CertificateID(p.client), p.clientPEM, p.name); err != nil {
+		result = PairResult{Outcome: PairFailed, Err: err}
+	}
+	if p.done != nil {
+		p.done(result)
+	}
+	if err != nil {
 		return nil, err
 	}
-	step = PairDone
 	return newAnswer().element("paired", "1"), nil
 }
 

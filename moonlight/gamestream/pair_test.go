@@ -2,13 +2,8 @@ package gamestream
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +48,9 @@ func TestPair(t *testing.T) {
 	if name, ok := s.paired.name(aliceIdentity().ID()); !ok || name != "den" {
 		t.Errorf("the host remembers %q, %t", name, ok)
 	}
+	if r := s.desk.result(t); r.Outcome != PairPaired {
+		t.Errorf("the desk heard %+v", r)
+	}
 	if diff := cmp.Diff(hostIdentity().Certificate().Raw, alice.HostCertificate().Raw); diff != "" {
 		t.Errorf("pinned certificate: %s", diff)
 	}
@@ -68,8 +66,9 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// A client that checks the PIN stops without a word that a host could trust.
 func TestWrongPIN(t *testing.T) {
-	s := newStage(t, nil)
+	s := newStage(t, func(config *HostConfig, _ *http.Server) { config.PairTimeout = time.Second })
 	alice := s.client(t, aliceIdentity(), nil)
 	result := startPairing(t, alice, "1234")
 	s.desk.next(t)
@@ -84,16 +83,18 @@ func TestWrongPIN(t *testing.T) {
 	if _, ok := s.paired.name(aliceIdentity().ID()); ok || alice.HostCertificate() != nil {
 		t.Error("a wrong PIN paired")
 	}
-	// The client knows that the PIN was wrong and says nothing. It may begin anew.
-	result = startPairing(t, alice, "1236")
-	s.desk.next(t)
-	s.desk.enter(aliceIdentity(), "1236")
-	if err := await(t, result); err != nil {
-		t.Errorf("the next attempt: %v", err)
+	if r := s.desk.result(t); r.Outcome != PairWrongPIN || !r.Stopped {
+		t.Errorf("the desk heard %+v", r)
 	}
-	if n := len(s.host.pairings.under); n != 0 {
+	if n := s.host.pairings.count(); n != 0 {
 		t.Errorf("%d pairings are left", n)
 	}
+}
+
+func (s *pairings) count() int {
+	s.mu.Lock()
+	defer s.unlock()
+	return len(s.under)
 }
 
 // A client like libgamestream does not check the host's proof and sends its
@@ -116,6 +117,34 @@ func TestHostNoticesWrongPIN(t *testing.T) {
 	if err := p.sendSecret(t.Context()); err != ErrPairingRefused {
 		t.Errorf("the host answered %v, not paired 0 with status 200", err)
 	}
+	if r := s.desk.result(t); r.Outcome != PairWrongPIN || r.Stopped {
+		t.Errorf("the desk heard %+v", r)
+	}
+}
+
+// A client that goes away after its PIN was entered leaves the PIN unproved.
+func TestClientGoesAwayWithItsPIN(t *testing.T) {
+	s := newStage(t, func(config *HostConfig, _ *http.Server) { config.PairTimeout = 50 * time.Millisecond })
+	s.desk.enter(aliceIdentity(), "1111")
+	p := &clientPairing{client: s.client(t, aliceIdentity(), nil)}
+	if err := p.exchangeCertificates(t.Context(), "1111"); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.desk.result(t); r.Outcome != PairGone {
+		t.Errorf("the desk heard %+v", r)
+	}
+}
+
+func TestStoreFailureIsReported(t *testing.T) {
+	s := newStage(t, nil)
+	s.paired.fail = errors.New("the disk is full")
+	s.desk.enter(aliceIdentity(), "1111")
+	if err := s.client(t, aliceIdentity(), nil).Pair(t.Context(), "1111"); !errors.Is(err, ErrPairingRefused) {
+		t.Errorf("got %v", err)
+	}
+	if r := s.desk.result(t); r.Outcome != PairFailed || !errors.Is(r.Err, s.paired.fail) {
+		t.Errorf("the desk heard %+v", r)
+	}
 }
 
 func TestTwoClientsPairAtOnce(t *testing.T) {
@@ -135,59 +164,46 @@ func TestTwoClientsPairAtOnce(t *testing.T) {
 	}
 }
 
-func TestSameRequestTwiceIsAlreadyPairing(t *testing.T) {
+// Clients of one make have one name, and behind a router one address.
+func TestSameNameAndAddress(t *testing.T) {
 	s := newStage(t, nil)
-	first := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
+	same := func(c *ClientConfig) { c.UniqueID = "same" }
+	first := startPairing(t, s.client(t, aliceIdentity(), same), "1111")
 	s.desk.next(t)
-	if err := s.client(t, aliceIdentity(), nil).Pair(t.Context(), "2222"); !errors.Is(err, ErrAlreadyPairing) {
-		t.Errorf("got %v", err)
+	second := startPairing(t, s.client(t, bobIdentity(), same), "2222")
+	s.desk.next(t)
+	s.desk.enter(bobIdentity(), "2222")
+	if err := await(t, second); err != nil {
+		t.Errorf("bob: %v", err)
 	}
 	s.desk.enter(aliceIdentity(), "1111")
 	if err := await(t, first); err != nil {
-		t.Errorf("the second attempt hurt the first: %v", err)
-	}
-}
-
-// TestNeighboursWithOneName: clients of one program behind one NAT say the same
-// of themselves. Neither is in the way of the other.
-func TestNeighboursWithOneName(t *testing.T) {
-	s := newStage(t, nil)
-	name := func(c *ClientConfig) { c.UniqueID = "0123456789ABCDEF" }
-	bob := startPairing(t, s.client(t, bobIdentity(), name), "2222")
-	s.desk.next(t)
-	alice := startPairing(t, s.client(t, aliceIdentity(), name), "1111")
-	s.desk.next(t)
-	s.desk.enter(aliceIdentity(), "1111")
-	if err := await(t, alice); err != nil {
 		t.Errorf("alice: %v", err)
 	}
-	s.desk.enter(bobIdentity(), "2222")
-	if err := await(t, bob); err != nil {
-		t.Errorf("bob: %v", err)
-	}
 }
 
-// TestStrangersDoNotEndPairings: nothing that a neighbour with the client's
-// address and name can say ends a request that waits for its PIN.
-func TestStrangersDoNotEndPairings(t *testing.T) {
+// A person who closed a dialog may begin again while the client still waits.
+func TestClientBeginsAnew(t *testing.T) {
 	s := newStage(t, nil)
-	name := func(c *ClientConfig) { c.UniqueID = "0123456789ABCDEF" }
-	alice := startPairing(t, s.client(t, aliceIdentity(), name), "1111")
+	first := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
 	s.desk.next(t)
-	for _, query := range []string{
-		"/unpair?", "/pair?phrase=nothing&", "/pair?clientchallenge=" + strings.Repeat("0", 32) + "&",
-		"/pair?serverchallengeresp=" + strings.Repeat("0", 64) + "&", "/pair?clientpairingsecret=00&",
-		"/pair?phrase=getservercert&salt=00&",
-	} {
-		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%suniqueid=0123456789ABCDEF", s.http, query))
+	second := startPairing(t, s.client(t, aliceIdentity(), nil), "1111")
+	s.desk.next(t)
+	s.desk.enter(aliceIdentity(), "1111") // for one of the two
+	select {
+	case err := <-first:
+		first = second
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-		_ = response.Body.Close()
+	case err := <-second:
+		if err != nil {
+			t.Error(err)
+		}
 	}
-	s.desk.enter(aliceIdentity(), "1111")
-	if err := await(t, alice); err != nil {
-		t.Error(err)
+	s.host.Close()
+	if err := await(t, first); err == nil {
+		t.Error("one PIN paired twice")
 	}
 }
 
@@ -279,11 +295,7 @@ func TestWaitingEnds(t *testing.T) {
 			if err := await(t, result); err == nil {
 				t.Error("it paired")
 			}
-			waitUntil(t, func() bool {
-				s.host.pairings.mu.Lock()
-				defer s.host.pairings.mu.Unlock()
-				return len(s.host.pairings.under) == 0
-			})
+			waitUntil(t, func() bool { return s.host.pairings.count() == 0 })
 		})
 	}
 }
@@ -298,105 +310,6 @@ func waitUntil(t *testing.T, done func() bool) {
 		case <-tick.C:
 		case <-limit:
 			t.Fatal("it did not come to pass")
-		}
-	}
-}
-
-// Whoever repeats a phase that he overheard gets 400 and ends the pairing.
-func TestReplays(t *testing.T) {
-	s := newStage(t, nil)
-	alice := s.client(t, aliceIdentity(), nil)
-	s.desk.enter(aliceIdentity(), "1111")
-	p := &clientPairing{client: alice}
-	if err := p.exchangeCertificates(t.Context(), "1111"); err != nil {
-		t.Fatal(err)
-	}
-	challenge := url.Values{"clientchallenge": {hex.EncodeToString(make([]byte, 16))}}
-	if _, err := alice.pairPhase(t.Context(), false, challenge); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		_, err := alice.pairPhase(t.Context(), false, challenge)
-		if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != StatusBadRequest {
-			t.Errorf("a replayed challenge: %v", err)
-		}
-	}
-	response := url.Values{"serverchallengeresp": {hex.EncodeToString(make([]byte, 32))}}
-	if _, err := alice.pairPhase(t.Context(), false, response); !errors.Is(err, ErrPairingRefused) {
-		t.Errorf("the pairing went on after a replay: %v", err)
-	}
-}
-
-// TestPairingsAreBounded: the oldest request of the network with the most makes
-// room, so that a flood of requests ends none but its own.
-func TestPairingsAreBounded(t *testing.T) {
-	end := map[string]error{}
-	s := newPairings(HostConfig{
-		MaxPairings: 4, MaxPairingsPerAddr: 3, PINTimeout: time.Minute, PairTimeout: time.Minute,
-		Now: func() time.Time { return time.Unix(int64(len(end)), 0) },
-	})
-	begin := func(name, addr string) {
-		p := &pairing{key: waitingKey{pairingKey{name, netip.MustParseAddr(addr)}, ClientID(name)}}
-		p.end = func(err error) { end[name] = err }
-		if err := s.begin(p); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		end[name] = nil
-	}
-	waits := func(names ...string) {
-		t.Helper()
-		var got []string
-		for _, p := range s.waiting {
-			got = append(got, p.key.uniqueID)
-		}
-		slices.Sort(got)
-		if diff := cmp.Diff(names, got); diff != "" {
-			t.Errorf("waiting: %s", diff)
-		}
-	}
-	begin("player", "192.0.2.1")
-	for _, name := range []string{"a", "b", "c"} { // IPv6 addresses of one network
-		begin(name, "2001:db8::"+name)
-	}
-	begin("d", "2001:db8::d")
-	waits("b", "c", "d", "player")
-	begin("other", "192.0.2.2")
-	waits("c", "d", "other", "player")
-	begin("e", "2001:db8::e")
-	waits("d", "e", "other", "player")
-	for _, name := range []string{"a", "b", "c"} {
-		if end[name] != errDisplaced {
-			t.Errorf("%s ended with %v", name, end[name])
-		}
-	}
-	begin("last", "192.0.2.3")
-	waits("e", "last", "other", "player")
-}
-
-// TestReportsOfAPairing: whoever entered the PIN learns what became of it.
-func TestReportsOfAPairing(t *testing.T) {
-	for pin, want := range map[PIN][]PairStep{
-		"1111": {PairAnswered, PairDone},
-		"1112": {PairAnswered, PairWrongPIN},
-	} {
-		s := newStage(t, nil)
-		steps := make(chan PairStep, 4)
-		s.desk.report = func(step PairStep) { steps <- step }
-		s.desk.enter(aliceIdentity(), pin)
-		p := &clientPairing{client: s.client(t, aliceIdentity(), nil)}
-		if err := p.exchangeCertificates(t.Context(), "1111"); err != nil {
-			t.Fatal(err)
-		}
-		proof, challenge, err := p.sendChallenge(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = p.answerChallenge(t.Context(), proof, challenge) // some clients continue although the PIN is wrong
-		_ = p.sendSecret(t.Context())
-		for _, step := range want {
-			if got := <-steps; got != step {
-				t.Errorf("PIN %s: step %d, want %d", string(pin), got, step)
-			}
 		}
 	}
 }

@@ -113,7 +113,7 @@ func TestUnpairedClient(t *testing.T) {
 		t.Error("an unpaired client launched")
 	}
 	info, err := bob.PublicServerInfo(t.Context())
-	if err != nil || info.PairStatus || info.MAC != "00:00:00:00:00:00" {
+	if err != nil || info.PairStatus || info.MAC != "00:00:00:00:00:00" || info.MaxLumaPixelsH264 != 0 || info.GPUType+info.GsVersion != "" {
 		t.Errorf("public serverinfo: %+v, %v", info, err)
 	}
 	if _, err := s.client(t, bobIdentity(), nil).AppList(t.Context()); !errors.Is(err, ErrNotPaired) {

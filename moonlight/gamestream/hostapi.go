@@ -11,7 +11,8 @@ func (h *Host) serverInfo(r *request, caller *Caller) *answer {
 	info := h.config.Backend.ServerInfo(r.ctx, caller)
 	info.PairStatus = caller != nil
 	if caller == nil {
-		info.MAC = "" // a stranger has no need to wake the host
+		// A stranger has no need to wake the host, nor to know what is in it.
+		info.MAC, info.MaxLumaPixelsH264, info.GPUType, info.GsVersion = "", 0, "", ""
 	}
 	if !info.LocalIP.IsValid() {
 		info.LocalIP = r.local.Addr()
@@ -118,8 +119,13 @@ func (i ServerInfo) answer() *answer {
 	}
 	a.number("ServerCodecModeSupport", int64(first(i.Codecs, CodecH264)))
 	i.writeModes(a)
-	return a.element("gputype", i.GPUType).
-		element("GsVersion", i.GsVersion).
+	if i.GPUType != "" {
+		a.element("gputype", i.GPUType)
+	}
+	if i.GsVersion != "" {
+		a.element("GsVersion", i.GsVersion)
+	}
+	return a.
 		flag("PairStatus", i.PairStatus).
 		number("currentgame", int64(i.CurrentGame)).
 		element("state", state)

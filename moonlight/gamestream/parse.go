@@ -37,6 +37,7 @@ func parseServerInfo(root *element) (ServerInfo, error) {
 		GsVersion:    printable(root.get("GsVersion")),
 	}
 	info.MaxLumaPixelsHEVC, _ = strconv.ParseUint(root.get("MaxLumaPixelsHEVC"), 10, 64)
+	info.MaxLumaPixelsH264, _ = strconv.ParseUint(root.get("MaxLumaPixelsH264"), 10, 64)
 	if info.Codecs == 0 {
 		info.Codecs = CodecH264
 	}

@@ -35,7 +35,7 @@ type ServerInfo struct {
 	State string
 	// DisplayModes helps clients that refuse modes a host does not list.
 	DisplayModes []DisplayMode
-	// GPUType and GsVersion are shown by some clients.
+	// GPUType and GsVersion are shown by some clients, and left out where empty.
 	GPUType, GsVersion string
 }
 

@@ -65,4 +65,5 @@ const (
 	maxCertificate   = 4 << 10 // bytes of PEM text; RSA-2048 has about 1000
 	maxUniqueIDBytes = 64
 	maxNameBytes     = 128
+	maxCoreVersion   = 1000
 )

@@ -5,7 +5,7 @@ type LaunchRequest struct {
 	// AppID is the app to start; 0 in a resume by a client that sends none.
 	AppID int32
 	// Width and Height are pixels, FPS is frames per second. All are 0 in a
-	// resume without mode.
+	// resume without mode. FPS is 60 where the client leaves the rate to ANNOUNCE.
 	Width, Height, FPS int
 	// OptimizeSettings is sops: the game may be reconfigured for streaming.
 	OptimizeSettings bool
@@ -15,7 +15,8 @@ type LaunchRequest struct {
 	KeyID int32
 	// PlayOnHost is localAudioPlayMode: sound shall be heard at the host too.
 	PlayOnHost bool
-	// Channels is 2, 6 or 8, and ChannelMask its speakers (surroundAudioInfo).
+	// Channels is 2, 6 or 8, and ChannelMask its speakers (surroundAudioInfo);
+	// other numbers of channels are taken for stereo.
 	Channels    int
 	ChannelMask uint16
 	// SurroundParams and ContinuousAudio are extensions of some clients.

@@ -37,7 +37,7 @@ func TestParseLaunchRefuses(t *testing.T) {
 		{"mode", "63x1080x60"},
 		{"mode", "8193x1080x60"},
 		{"mode", "1920x99999x60"},
-		{"mode", "1920x1080x0"},
+		{"mode", "1920x1080x-1"},
 		{"mode", "1920x1080x1001"},
 		{"mode", "99999999999999999999x1x1"},
 		{"rikey", ""},
@@ -48,12 +48,6 @@ func TestParseLaunchRefuses(t *testing.T) {
 		{"rikeyid", "4294967296"},
 		{"rikeyid", "-2147483649"},
 		{"rikeyid", "1.5"},
-		{"surroundAudioInfo", "4294967296"},
-		{"corever", "-1"},
-		{"hdrMode", "4294967296"},
-		{"sops", "yes"},
-		{"gcmap", "99999999999"},
-		{"surroundParams", strings.Repeat("6", 200)},
 	} {
 		query, _ := url.ParseQuery(goodQuery)
 		query.Set(test.name, test.value)
@@ -64,6 +58,66 @@ func TestParseLaunchRefuses(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), test.name) || len(test.value) > 8 && strings.Contains(err.Error(), test.value) {
 			t.Errorf("%s=%s: the error must name the parameter and not its value: %v", test.name, test.value, err)
+		}
+	}
+}
+
+// What a launch can do without is never a reason to refuse it: the values are
+// what clients and their forks were seen to send, and what hosts of other makes
+// take.
+func TestParseLaunchTakesHints(t *testing.T) {
+	base := func() LaunchRequest {
+		query, _ := url.ParseQuery(goodQuery)
+		request, err := parseLaunch(query, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return request
+	}
+	for _, test := range []struct {
+		name, value string
+		want        func(*LaunchRequest)
+	}{
+		{"sops", "2", func(r *LaunchRequest) { r.OptimizeSettings = true }},
+		{"sops", "-1", func(r *LaunchRequest) { r.OptimizeSettings = true }},
+		{"sops", "true", func(r *LaunchRequest) { r.OptimizeSettings = true }},
+		{"sops", "0", func(*LaunchRequest) {}},
+		{"sops", "false", func(*LaunchRequest) {}},
+		{"sops", "", func(*LaunchRequest) {}},
+		{"hdrMode", "2", func(r *LaunchRequest) { r.HDR = true }},
+		{"localAudioPlayMode", "99999999999999999999", func(r *LaunchRequest) { r.PlayOnHost = true }},
+		{"gcpersist", "what", func(*LaunchRequest) {}},
+		{"continuousAudio", "1", func(r *LaunchRequest) { r.ContinuousAudio = true }},
+		{"surroundAudioInfo", "-1", func(*LaunchRequest) {}},
+		{"surroundAudioInfo", "3", func(*LaunchRequest) {}},
+		{"surroundAudioInfo", "4294967296", func(*LaunchRequest) {}},
+		{"surroundAudioInfo", "stereo", func(*LaunchRequest) {}},
+		{"surroundAudioInfo", "4128774", func(r *LaunchRequest) { r.Channels, r.ChannelMask = 6, 63 }},
+		{"corever", "-1", func(*LaunchRequest) {}},
+		{"corever", "99999", func(r *LaunchRequest) { r.CoreVersion = maxCoreVersion }},
+		{"gcmap", "-1", func(r *LaunchRequest) { r.InitialControllers = 0xffffffff }},
+		{"remoteControllersBitmap", "99999999999", func(r *LaunchRequest) { r.Controllers = 0xffffffff }},
+		{"remoteControllersBitmap", "0x3", func(*LaunchRequest) {}},
+		{"surroundParams", strings.Repeat("6", 200), func(*LaunchRequest) {}},
+		{"mode", "1920x1080x0", func(r *LaunchRequest) { r.FPS = 60 }},
+	} {
+		query, _ := url.ParseQuery(goodQuery)
+		query.Set(test.name, test.value)
+		want := base()
+		test.want(&want)
+		got, err := parseLaunch(query, false)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s=%.30s: %v %s", test.name, test.value, err, diff)
+		}
+	}
+}
+
+func TestResumeIgnoresTheApp(t *testing.T) {
+	for value, want := range map[string]int32{"0": 0, "-5": 0, "Steam": 0, "7": 7} {
+		query, _ := url.ParseQuery(goodQuery)
+		query.Set("appid", value)
+		if request, err := parseLaunch(query, true); err != nil || request.AppID != want {
+			t.Errorf("appid=%s: %d, %v", value, request.AppID, err)
 		}
 	}
 }
@@ -126,27 +180,5 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	if !strings.Contains(shown.String(), redacted) {
 		t.Error("nothing says that something is hidden")
-	}
-}
-
-// TestParseLaunchTakesWhatClientsSend: values that GameStream hosts do not refuse.
-func TestParseLaunchTakesWhatClientsSend(t *testing.T) {
-	for _, test := range []struct {
-		name, value string
-		want        func(LaunchRequest) bool
-	}{
-		{"sops", "2", func(r LaunchRequest) bool { return r.OptimizeSettings }},
-		{"sops", "0", func(r LaunchRequest) bool { return !r.OptimizeSettings }},
-		{"hdrMode", "2", func(r LaunchRequest) bool { return r.HDR }},
-		{"surroundAudioInfo", "-1", func(r LaunchRequest) bool { return r.Channels == 2 && r.ChannelMask == 3 }},
-		{"surroundAudioInfo", "3", func(r LaunchRequest) bool { return r.Channels == 2 && r.ChannelMask == 3 }},
-		{"surroundAudioInfo", "4128774", func(r LaunchRequest) bool { return r.Channels == 6 && r.ChannelMask == 0x3f }},
-	} {
-		query, _ := url.ParseQuery(goodQuery)
-		query.Set(test.name, test.value)
-		r, err := parseLaunch(query, false)
-		if err != nil || !test.want(r) {
-			t.Errorf("%s=%s: %+v, %v", test.name, test.value, r, err)
-		}
 	}
 }

@@ -1,7 +1,9 @@
 package gamestream
 
 import (
+	"cmp"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -37,21 +39,30 @@ func (q *queryReader) number(name string, low, high, standard int64) int64 {
 	return value
 }
 
-// flag is set by every number but 0: clients are not of one mind (sops is 2 in
-// some).
-func (q *queryReader) flag(name string) bool { return q.mask(name) != 0 }
-
-// mask reads 32 bits, which some clients print signed.
-func (q *queryReader) mask(name string) uint32 {
-	return uint32(q.number(name, -1<<31, 1<<32-1, 0))
+// hint reads a number that a launch can do without. Hosts of other makes take
+// whatever clients send here, so this does, too: a number out of range counts as
+// the nearest in it, and what is no number as standard.
+func (q *queryReader) hint(name string, low, high, standard int64) int64 {
+	value, err := strconv.ParseInt(q.query.Get(name), 10, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return standard
+	}
+	return min(max(value, low), high) // of ErrRange, ParseInt gives the nearest
 }
 
-// parseLaunch reads the query of /launch, or of /resume, in which old clients
-// leave out appid and mode.
+// flag is any number but 0, or true.
+func (q *queryReader) flag(name string) bool {
+	return q.hint(name, 0, 1, 0) == 1 || q.hint(name, -1, 0, 0) == -1 || strings.EqualFold(q.query.Get(name), "true")
+}
+
+// mask reads 32 bits, which some clients print signed.
+func (q *queryReader) mask(name string) uint32 { return uint32(q.hint(name, -1<<31, 1<<32-1, 0)) }
+
+// parseLaunch reads the query of /launch, or of /resume. In a resume appid means
+// nothing, as the client's session has its app, and mode may be absent.
 func parseLaunch(query url.Values, resume bool) (LaunchRequest, error) {
 	q := &queryReader{query: query}
 	request := LaunchRequest{
-		AppID:              int32(q.number("appid", 1, 1<<31-1, 0)),
 		OptimizeSettings:   q.flag("sops"),
 		PlayOnHost:         q.flag("localAudioPlayMode"),
 		SurroundParams:     query.Get("surroundParams"),
@@ -59,15 +70,20 @@ func parseLaunch(query url.Values, resume bool) (LaunchRequest, error) {
 		Controllers:        q.mask("remoteControllersBitmap"),
 		InitialControllers: q.mask("gcmap"),
 		PersistControllers: q.flag("gcpersist"),
-		CoreVersion:        int(q.number("corever", 0, 1000, 0)),
+		CoreVersion:        int(q.hint("corever", 0, maxCoreVersion, 0)),
 		HDR:                q.flag("hdrMode"),
+	}
+	if len(request.SurroundParams) > maxNameBytes {
+		request.SurroundParams = "" // only a hint, too
+	}
+	if resume {
+		request.AppID = int32(q.hint("appid", 0, 1<<31-1, 0))
+	} else if request.AppID = int32(q.number("appid", 1, 1<<31-1, 0)); request.AppID == 0 {
+		q.fail("appid", "a number from 1 to 2147483647 is needed")
 	}
 	q.readKey(&request)
 	q.readMode(&request, resume)
 	q.readSurround(&request)
-	if !resume && request.AppID == 0 {
-		q.fail("appid", "a number from 1 to 2147483647 is needed")
-	}
 	return request, q.err
 }
 
@@ -82,7 +98,7 @@ func (q *queryReader) readKey(request *LaunchRequest) {
 		q.fail("rikeyid", "a 32 bit number is needed")
 	}
 	// Signed or not, the same four bytes are meant.
-	request.KeyID = int32(q.mask("rikeyid"))
+	request.KeyID = int32(q.number("rikeyid", -1<<31, 1<<32-1, 0))
 }
 
 func (q *queryReader) readMode(request *LaunchRequest, resume bool) {
@@ -92,7 +108,7 @@ func (q *queryReader) readMode(request *LaunchRequest, resume bool) {
 	}
 	var numbers [3]int
 	parts := strings.Split(text, "x")
-	limits := [3][2]int{{MinDimension, MaxDimension}, {MinDimension, MaxDimension}, {1, MaxFPS}}
+	limits := [3][2]int{{MinDimension, MaxDimension}, {MinDimension, MaxDimension}, {0, MaxFPS}}
 	for i := range numbers {
 		if len(parts) != len(numbers) {
 			q.fail("mode", "WIDTHxHEIGHTxFPS is needed")
@@ -106,20 +122,22 @@ func (q *queryReader) readMode(request *LaunchRequest, resume bool) {
 		}
 		numbers[i] = value
 	}
-	request.Width, request.Height, request.FPS = numbers[0], numbers[1], numbers[2]
+	// Clients that take the host for NVIDIA's send 0 for every rate above 60, and
+	// the rate itself in ANNOUNCE.
+	request.Width, request.Height, request.FPS = numbers[0], numbers[1], cmp.Or(numbers[2], unknownFPS)
 }
 
+// unknownFPS stands for a rate of 0 until ANNOUNCE brings the rate.
+const unknownFPS = 60
+
+// readSurround takes channels that no client can have for stereo: ANNOUNCE says
+// what is streamed.
 func (q *queryReader) readSurround(request *LaunchRequest) {
-	info := uint32(q.number("surroundAudioInfo", -1<<31, 1<<32-1, stereo))
-	// A layout that no client can decode becomes stereo, such as -1 of clients
-	// that do not know their speakers.
+	info := uint32(q.hint("surroundAudioInfo", -1<<31, 1<<32-1, stereo))
 	if c := info & 0xffff; c != 2 && c != 6 && c != 8 {
 		info = stereo
 	}
 	request.Channels, request.ChannelMask = int(info&0xffff), uint16(info>>16)
-	if len(request.SurroundParams) > maxNameBytes {
-		q.fail("surroundParams", "it is too long")
-	}
 }
 
 // query is the client's side of parseLaunch.

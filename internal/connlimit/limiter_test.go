@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,12 +31,16 @@ func (c *fakeConn) Close() error { close(c.closed); return nil }
 type stage struct {
 	*Limiter
 	one, two *Listener
-	reports  []string
+
+	mu      sync.Mutex // covers reports, which deadlines add to
+	reports []string
 }
 
 func newStage(l Limits) *stage {
 	s := &stage{}
 	s.Limiter = New(l, func(listener string, remote netip.AddrPort, why string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.reports = append(s.reports, fmt.Sprintf("%s %s %s", listener, remote, why))
 	})
 	s.one, s.two = s.Listen(nil, "one"), s.Listen(nil, "two")
@@ -206,7 +211,7 @@ func TestDeadlines(t *testing.T) {
 			t.Errorf("a silent connection lasts %v", d)
 		}
 		start = time.Now()
-		slow, c := dial()
+		slow, reading := dial()
 		go func() {
 			for range 11 { // a byte every second does not put the deadline off
 				_, _ = slow.Write([]byte{1})
@@ -215,7 +220,7 @@ func TestDeadlines(t *testing.T) {
 		}()
 		go func() {
 			for buf := make([]byte, 1); ; {
-				if _, err := c.Read(buf); err != nil {
+				if _, err := reading.Read(buf); err != nil {
 					return
 				}
 			}

@@ -171,6 +171,7 @@ func boundMemory() {
 // writeReport writes for people, at a terminal with the answer in sight.
 func writeReport(w io.Writer, d *diagnosis.Diagnosis) error {
 	terminal := isTerminal(w)
+	w = escape.Below(w) // the report escapes what it takes from logs, and has colours of its own
 	colour := terminal && os.Getenv("NO_COLOR") == ""
 	err := d.WriteText(w, colour)
 	if err == nil && terminal {

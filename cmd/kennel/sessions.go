@@ -97,7 +97,7 @@ func printSession(w io.Writer, s web.SessionDetail) error {
 		return err
 	}
 	if f := s.Failovers; f != nil {
-		if _, err := fmt.Fprintf(w, "failovers: %d, the last at %s: %s ended, %s took its place (%s)\n", f.Count, stamp(f.Last), f.From, f.To, f.Why); err != nil {
+		if _, err := fmt.Fprintf(w, "failovers: %d, the last at %s: %s ended, %s took its place (%s)\n", f.Count, stamp(f.Last), f.From, f.To, escape.Text(f.Why)); err != nil {
 			return err
 		}
 	}
@@ -117,7 +117,7 @@ func printSession(w io.Writer, s web.SessionDetail) error {
 	}
 	for _, name := range []string{"app", "display", "media", "sound", "audio"} {
 		for _, line := range s.Output[name] {
-			if _, err := fmt.Fprintf(w, "%s: %s\n", name, line); err != nil {
+			if _, err := fmt.Fprintf(w, "%s: %s\n", name, escape.Text(line)); err != nil {
 				return err
 			}
 		}
@@ -148,7 +148,7 @@ func printReceipt(w io.Writer, r *session.Receipt) error {
 		return err
 	}
 	for _, what := range r.Residue {
-		if _, err := fmt.Fprintln(w, "leak:", what); err != nil {
+		if _, err := fmt.Fprintln(w, "leak:", escape.Text(what)); err != nil {
 			return err
 		}
 	}

@@ -307,9 +307,9 @@ func sinceLaunch(s *Session, r *StageRecord) string {
 func (cmp *Comparison) WriteMarkdown(w io.Writer) error {
 	p := &printer{w: w}
 	p.line("# A good and a bad session\n")
-	p.line("Good: %s, session %d. Bad: %s, session %d.\n", cmp.Good.File, cmp.Good.Session.Number, cmp.Bad.File, cmp.Bad.Session.Number)
+	p.line("Good: %s, session %d. Bad: %s, session %d.\n", cell(cmp.Good.File), cmp.Good.Session.Number, cell(cmp.Bad.File), cmp.Bad.Session.Number)
 	if cmp.PartAt != "" {
-		p.line("They part at %s.\n", cmp.PartAt)
+		p.line("They part at %s.\n", cell(cmp.PartAt))
 	}
 	p.line("## Timeline\n\n| Stage | Good | Bad | Bad is later by |\n| --- | --- | --- | --- |")
 	for _, r := range cmp.Timeline {
@@ -369,7 +369,7 @@ func (p *printer) cells(texts ...string) {
 }
 
 func cell(text string) string {
-	return strings.ReplaceAll(escape.Text(strings.ReplaceAll(text, "\n", " ")), "|", "\\|")
+	return escape.Markdown(strings.ReplaceAll(text, "\n", " "))
 }
 
 // WriteMarkdown writes the report of one log.
@@ -394,28 +394,28 @@ func (d *Diagnosis) WriteMarkdown(w io.Writer) error {
 
 func (d *Diagnosis) writeMarkdownCause(p *printer) {
 	if d.Verdict == OK {
-		p.line("\n%s.", strings.TrimSuffix("Nothing wrong is to be seen: "+d.Seen, ": "))
+		p.line("\n%s.", cell(strings.TrimSuffix("Nothing wrong is to be seen: "+d.Seen, ": ")))
 		if len(d.But) > 0 {
-			p.line("\nIt works, but: %s.", strings.Join(d.But, "; "))
+			p.line("\nIt works, but: %s.", cell(strings.Join(d.But, "; ")))
 		}
 		return
 	}
 	p.line("\n## Root cause\n")
 	if d.Reason != "" {
-		p.line("%s: %s.\n", d.unsure(), d.Reason)
+		p.line("%s: %s.\n", d.unsure(), cell(d.Reason))
 	}
 	for _, r := range d.Candidates {
-		p.line("**%s** (`%s`), %s, confidence %s. %s", r.Name, r.ID, r.Since(), r.Confidence, r.Reading)
+		p.line("**%s** (`%s`), %s, confidence %s. %s", r.Name, r.ID, r.Since(), r.Confidence, cell(r.Reading))
 		for _, reason := range r.For {
-			p.line("- for: %s", reason)
+			p.line("- for: %s", cell(reason))
 		}
 		for _, reason := range r.Against {
-			p.line("- against: %s", reason)
+			p.line("- against: %s", cell(reason))
 		}
 		p.line("")
 	}
 	for _, o := range d.Also {
-		p.line("Also broke: %s.\n", d.AlsoSentence(o))
+		p.line("Also broke: %s.\n", cell(d.AlsoSentence(o)))
 	}
 	p.line("## From the first sign to the final result\n")
 	for i, link := range d.Chain {
@@ -423,7 +423,7 @@ func (d *Diagnosis) writeMarkdownCause(p *printer) {
 		if len(link.EffectOf) > 0 {
 			effect = "effect of " + strings.Join(link.EffectOf, ", ")
 		}
-		p.line("%d. %s **%s** (`%s`, %s), %s: `%s`", i+1, stamp(link.At), link.Name, link.Fault, effect, link.Place, strings.ReplaceAll(link.Text, "`", "'"))
+		p.line("%d. %s **%s** (`%s`, %s), %s: `%s`", i+1, stamp(link.At), link.Name, link.Fault, effect, cell(link.Place.String()), strings.ReplaceAll(link.Text, "`", "'"))
 	}
 }
 

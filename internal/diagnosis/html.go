@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+
+	"github.com/kennel-stream/kennel/internal/escape"
 )
 
 // page is one self-contained file: no script, nothing from elsewhere.
@@ -58,7 +60,9 @@ func (d *Diagnosis) WriteHTML(w io.Writer) error {
 	if p, drawn := d.timeline(); drawn {
 		data.Timeline = template.HTML(p.Element()) // our own, with all words escaped
 	}
-	if err := page.Execute(w, data); err != nil {
+	// HTML escapes tags, but neither control characters nor what turns the reading
+	// direction around.
+	if err := page.Execute(escape.NewWriter(w), data); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

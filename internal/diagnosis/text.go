@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kennel-stream/kennel/internal/escape"
 )
 
 // columns is the width of the report.
@@ -19,10 +21,22 @@ type printer struct {
 	err    error
 }
 
+// painted is a text that is escaped already and holds colours of a terminal.
+type painted string
+
+// line writes a line. Its arguments can come from a log, and are escaped.
 func (p *printer) line(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+	if p.err != nil {
+		return
 	}
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case painted, int, int64, float64:
+		default:
+			args[i] = escape.Text(fmt.Sprint(arg))
+		}
+	}
+	_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
 }
 
 // row writes a line of a list, cut where it is too long.
@@ -43,17 +57,19 @@ const (
 	bold   = "\x1b[1m"
 )
 
-func (p *printer) paint(colour, text string) string {
+func (p *printer) paint(colour, text string) painted {
+	text = escape.Text(text)
 	if !p.colour || text == "" {
-		return text
+		return painted(text)
 	}
-	return colour + text + "\x1b[0m"
+	return painted(colour + text + "\x1b[0m")
 }
 
 // para writes a text broken between words, each line after an indent, the first
 // after a label.
 func (p *printer) para(label, text string) {
 	indent := strings.Repeat(" ", len(label))
+	text = escape.Text(strings.Join(strings.Fields(text), " "))
 	for line := range wrap(text, columns-len(label)) {
 		p.line("%s%s", label, line)
 		label = indent
@@ -259,7 +275,7 @@ func (d *Diagnosis) writeChain(p *printer) {
 			count = fmt.Sprintf(", %d times", link.Count)
 		}
 		p.para(fmt.Sprintf("%2d. %s ", i+1, stamp(link.At)), fmt.Sprintf("%s: %s%s", link.Fault, link.Name, count))
-		p.para("      ", p.paint("", kind)+place(link.Place))
+		p.para("      ", kind+place(link.Place))
 		if link.Text != "" {
 			p.para("      > ", link.Text)
 		}

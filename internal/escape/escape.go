@@ -10,9 +10,11 @@
 package escape
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -25,6 +27,13 @@ func Text(s string) string {
 	}
 	return string(appendEscaped(nil, []byte(s), hidden))
 }
+
+// Markdown returns s as Text does, with the characters escaped that would begin a
+// tag, a link, code or a column of a table.
+func Markdown(s string) string { return markdown.Replace(Text(s)) }
+
+// markdown escapes the backslash, too, or one in front of a bar would free it.
+var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", `\<`, "[", `\[`, "`", "\\`")
 
 // hidden reports whether a character does something other than to show itself.
 func hidden(r rune) bool {
@@ -67,24 +76,51 @@ func appendEscaped(dst, src []byte, escaped func(rune) bool) []byte {
 	return dst
 }
 
-// Writer escapes what is written through it, but for line breaks and tabs. It
-// keeps nothing back, so a character that is cut in two by two writes shows as
-// escaped bytes: write whole lines.
-type Writer struct{ below io.Writer }
+// Writer escapes what is written through it, but for line breaks and tabs. The
+// beginning of a character at the end of a write waits for its rest, because
+// buffers cut characters in two. It may be used by several goroutines.
+type Writer struct {
+	below io.Writer
+
+	mu   sync.Mutex // covers what follows
+	rest []byte     // the beginning of a character, less than utf8.UTFMax bytes
+}
 
 // NewWriter returns a Writer on w.
-func NewWriter(w io.Writer) *Writer { return &Writer{w} }
+func NewWriter(w io.Writer) *Writer { return &Writer{below: w} }
 
 // Write escapes and writes p. The count is that of p's bytes.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	out := p
-	if strings.ContainsFunc(string(p), flowing) || !utf8.Valid(p) {
-		out = appendEscaped(make([]byte, 0, len(p)+16), p, flowing)
+	if len(w.rest) > 0 {
+		out = append(w.rest, p...)
+		w.rest = nil
+	}
+	if cut := len(out) - unfinished(out); cut < len(out) {
+		out, w.rest = out[:cut], append([]byte(nil), out[cut:]...)
+	}
+	if !utf8.Valid(out) || bytes.ContainsFunc(out, flowing) {
+		out = appendEscaped(make([]byte, 0, len(out)+16), out, flowing)
 	}
 	if _, err := w.below.Write(out); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// unfinished counts the bytes at the end of p that begin a character.
+func unfinished(p []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(p); n++ {
+		if last := p[len(p)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
 }
 
 // Below returns the writer under w if w is a Writer, else w: for those who draw on

@@ -74,3 +74,22 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// TestCharactersCutInTwo: a buffer above the Writer may end within a character.
+func TestCharactersCutInTwo(t *testing.T) {
+	const text = "ü日🙂\u202e\u009bx\xff\xf0\x9f\n"
+	var whole bytes.Buffer
+	_, _ = NewWriter(&whole).Write([]byte(text))
+	for cut := range len(text) {
+		var out bytes.Buffer
+		w := NewWriter(&out)
+		for _, part := range []string{text[:cut], text[cut:]} {
+			if n, err := w.Write([]byte(part)); n != len(part) || err != nil {
+				t.Fatalf("wrote %d, %v", n, err)
+			}
+		}
+		if out.String() != whole.String() {
+			t.Errorf("cut at %d: %q, want %q", cut, out.String(), whole.String())
+		}
+	}
+}

@@ -45,6 +45,21 @@ var conduct = []rule{
 		reason: "these have no time limits; use an http.Server or http.Client that has",
 		covers: func(s source) bool { return !s.test },
 	},
+	{
+		calls:  []string{"fmt.Fprint", "fmt.Fprintf", "fmt.Fprintln"},
+		reason: "reports hold what stands in logs: write them by a printer, which escapes",
+		covers: func(s source) bool {
+			own := []string{"internal/diagnosis/text.go", "internal/diagnosis/catalogue.go"}
+			return !s.test && roomOf(s.name) == "internal/diagnosis" && !slices.Contains(own, s.name)
+		},
+	},
+	{
+		calls:  []string{"escape.Below"},
+		reason: "only what draws on a terminal, or escapes by itself, may write below the writer that escapes",
+		covers: func(s source) bool {
+			return !s.test && !slices.Contains([]string{"cmd/kennel/bench.go", "cmd/kennel/doctor.go", "cmd/kennel/show.go"}, s.name)
+		},
+	},
 }
 
 // TestOneWayToTheTerminal: what a command prints may hold what an app or a client

@@ -161,6 +161,11 @@ title = "Crashes"
 type = "process"
 args = ["sh", "-c", "echo something broke >&2; sleep 0.3; kill -SEGV $$"]
 [[apps]]
+title = "Later"
+[apps.runner]
+type = "process"
+args = ["sh", "-c", "sleep 11; exit 3"]
+[[apps]]
 title = "Missing"
 [apps.runner]
 type = "process"
@@ -179,8 +184,9 @@ func TestAppsThatEnd(t *testing.T) {
 	}{
 		{"Leaves", evidence.EndAppExited, evidence.FaultAppExited, true},
 		{"Crashes", evidence.EndAppCrashed, evidence.FaultAppCrashed, false},
+		{"Later", evidence.EndAppExited, evidence.FaultAppExited, true},
 	} {
-		r, _, err := s.tryProbe(me, "--app", tt.app, "--seconds", "15", "--keys", "0")
+		r, _, err := s.tryProbe(me, "--app", tt.app, "--seconds", "30", "--keys", "0")
 		codes := []int{control.HostReason(tt.end.Number()).ClientCode(true)}
 		if tt.graceful {
 			// Whether the client has seen a frame by then is chance.
@@ -197,13 +203,17 @@ func TestAppsThatEnd(t *testing.T) {
 		if d.End != string(tt.end) || !hasFault(d, tt.fault) {
 			t.Errorf("%s ended by %s", tt.app, d.End)
 		}
+		// The status is told also where the end is a quiet one.
+		if tt.app == "Later" && !slices.ContainsFunc(d.Events, func(e evidence.Event) bool { return e.Kind == evidence.Exited && strings.Contains(e.Attrs["how"], "3") }) {
+			t.Errorf("%s: no event names the status: %+v", tt.app, d.Events)
+		}
 	}
 	_, stderr, err := s.tryProbe(me, "--app", "Missing", "--seconds", "1")
 	if err == nil || !strings.Contains(stderr, "no-such-program") || !strings.Contains(stderr, "install it") {
 		t.Errorf("a missing program: %v\n%s", err, stderr)
 	}
 	_, stderr, err = s.tryProbe(me, "--app", "Nothing", "--seconds", "1")
-	if err == nil || !strings.Contains(stderr, `no app "Nothing"`) || !strings.Contains(stderr, "Demo, Leaves, Crashes, Missing") {
+	if err == nil || !strings.Contains(stderr, `no app "Nothing"`) || !strings.Contains(stderr, "Demo, Leaves, Crashes, Later, Missing") {
 		t.Errorf("an unknown app: %v\n%s", err, stderr)
 	}
 	s.expectSame(t, before)

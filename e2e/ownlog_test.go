@@ -8,19 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kennel-stream/kennel/internal/diagnosis"
 	"github.com/kennel-stream/kennel/internal/evidence"
 )
 
-// diagnosed is what these tests read of the doctor's report.
-type diagnosed struct {
-	Verdict    string `json:"verdict"`
-	Candidates []struct {
-		ID string `json:"id"`
-	} `json:"candidates"`
-}
-
 // doctor reads what the host has logged so far.
-func (s *server) doctor() diagnosed {
+func (s *server) doctor() diagnosis.Diagnosis {
 	s.t.Helper()
 	file := filepath.Join(s.t.TempDir(), "kennel.log")
 	if err := os.WriteFile(file, []byte(s.log.String()), 0o600); err != nil {
@@ -28,7 +21,7 @@ func (s *server) doctor() diagnosed {
 	}
 	// The exit status tells the verdict, too.
 	out, stderr, _ := run(s.t.Context(), s.t, "doctor", "--format", "json", file)
-	var d diagnosed
+	var d diagnosis.Diagnosis
 	if err := json.Unmarshal([]byte(out), &d); err != nil {
 		s.t.Fatalf("the doctor's report: %v in %q, %s", err, out, stderr)
 	}
@@ -69,7 +62,7 @@ func TestTheDoctorReadsWhatServeWrites(t *testing.T) {
 			waitFor(t, want+" in the log", func() bool { return strings.Contains(s.log.String(), want) })
 			d := s.doctor()
 			if d.Verdict != "fault" || len(d.Candidates) == 0 || d.Candidates[0].ID != string(tt.fault) {
-				t.Errorf("the doctor says %+v, want %s", d, tt.fault)
+				t.Errorf("the doctor says %s, %+v, want %s", d.Verdict, d.Candidates, tt.fault)
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func (h *hearing) run(ctx context.Context) {
 			return
 		}
 		if !restarts.allow(time.Now()) {
-			s.trace.Failed(evidence.StageAudioPipeline, evidence.FaultAudioStart, "error", "the encoder of sound fails again and again: the session goes on without sound")
+			s.trace.Failed(evidence.StageAudioPipeline, audioFaults.of(err), "error", "the encoder of sound fails again and again: the session goes on without sound")
 			return
 		}
 	}
@@ -80,13 +80,13 @@ func (h *hearing) encode(ctx context.Context, sink *SoundSink) error {
 	w, err := h.start(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.trace.Failed(evidence.StageAudioPipeline, evidence.FaultAudioStart, "error", err.Error())
+			s.trace.Failed(evidence.StageAudioPipeline, audioStart.of(err), "error", err.Error())
 		}
 		return err
 	}
 	err = h.drive(ctx, w, sink)
 	exit := w.Kill()
-	fault := audioFault(err)
+	fault := audioFaults.of(err)
 	if ctx.Err() != nil || s.isEnding() {
 		fault = "" // the teardown kills the whole session
 	}

@@ -121,9 +121,13 @@ func (s *Session) settle() (err error) {
 			return fmt.Errorf("start session: %w", err)
 		}
 	}
-	if s.output, err = app.NewOutput(filepath.Join(h.o.OutputDir, s.id+".log")); err != nil {
+	output, err := app.NewOutput(filepath.Join(h.o.OutputDir, s.id+".log"))
+	if err != nil {
 		return fmt.Errorf("start session: %w", err)
 	}
+	s.mu.Lock()
+	s.output = output // others may ask for the output meanwhile
+	s.mu.Unlock()
 	return nil
 }
 
@@ -232,7 +236,7 @@ func (s *Session) claimWorker(ctx context.Context) error {
 	}
 	w, err := s.claim(ctx)
 	if err != nil {
-		return evidence.Errorf(evidence.Unavailable, "this host cannot encode video: %w", err).WithFault(evidence.FaultMediaStart)
+		return evidence.Errorf(evidence.Unavailable, "this host cannot encode video: %w", err).WithFault(videoStart.of(err))
 	}
 	s.mu.Lock()
 	if s.end == "" && s.worker == nil {

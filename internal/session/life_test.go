@@ -273,3 +273,25 @@ func TestCloseEndsAll(t *testing.T) {
 		t.Errorf("launch after close: %v", err)
 	}
 }
+
+// TestLookingAtASessionThatBegins: what the API asks of a session can be asked at
+// each of its events, from the first one on.
+func TestLookingAtASessionThatBegins(t *testing.T) {
+	h := open(t, options(t))
+	looked := 0
+	s, err := h.start(t.Context(), request("a", demo()), func(e evidence.Event) {
+		if s, ok := h.Session(e.Session); ok {
+			looked++
+			_, _, _, _ = s.OutputTail("app"), s.Processes(), s.Encoder(), s.Failovers()
+		}
+		h.event(e)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := h.seen()[0]; first.Stage != evidence.StageLaunch || first.Kind != evidence.Began || looked == 0 {
+		t.Errorf("looked %d times, first at %s %s", looked, first.Stage, first.Kind)
+	}
+	s.End(evidence.EndStopped, "")
+	h.finished(s, evidence.EndStopped)
+}

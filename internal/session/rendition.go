@@ -173,7 +173,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	w, err := s.takeWorker(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			s.trace.Failed(evidence.StageVideoPipeline, evidence.FaultMediaStart, "error", err.Error())
+			s.trace.Failed(evidence.StageVideoPipeline, videoStart.of(err), "error", err.Error())
 		}
 		return noWorkerError{err}
 	}
@@ -199,7 +199,7 @@ func (r *rendition) encode(ctx context.Context, element string, sink *FrameSink,
 	if s.starvedBy(exit) {
 		err = fmt.Errorf("%w: %w", err, errNoMemory)
 	}
-	fault := videoFault(err)
+	fault := videoFaults.of(err)
 	s.trace.Exited(evidence.StageVideoPipeline, fault, "process", "media", "encoder", element, "how", exit.String(), "error", err.Error(), "last", s.lastLine("media"))
 	return err
 }

@@ -190,8 +190,17 @@ func (s *Session) Encoder() string {
 	return r.encoder()
 }
 
-// OutputTail returns the last lines of a process: "app", "display" or "media".
-func (s *Session) OutputTail(name string) []string { return s.output.Tail(name) }
+// OutputTail returns the last lines of a process: "app", "display" or "media". A
+// session that is just being launched has none.
+func (s *Session) OutputTail(name string) []string {
+	s.mu.Lock()
+	output := s.output
+	s.mu.Unlock()
+	if output == nil {
+		return nil
+	}
+	return output.Tail(name)
+}
 
 // Processes lists the pids of the session's live processes.
 func (s *Session) Processes() []int {

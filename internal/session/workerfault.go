@@ -25,10 +25,22 @@ func reportedFault(faults <-chan media.Fault, err error) error {
 	return err
 }
 
-// faultOf names the catalogue's fault for what ended a worker of a pipeline: the
-// one that the worker named, else the one that the error is known for, else
-// unknown. gone is the fault of a worker that ended without a word.
-func faultOf(err error, gone, unknown evidence.FaultID) evidence.FaultID {
+// faultNames are the catalogue's faults for what ends a worker without a fault of
+// its own: it is gone, it did not start in time, or anything else.
+type faultNames struct{ gone, late, other evidence.FaultID }
+
+var (
+	// videoFaults and audioFaults are those of the two pipelines.
+	videoFaults = faultNames{evidence.FaultEncoderDied, evidence.FaultEncoderInit, evidence.FaultEncoderError}
+	audioFaults = faultNames{evidence.FaultAudioDied, evidence.FaultAudioStart, evidence.FaultAudioDied}
+	// videoStart and audioStart are those of a process that does not become ready.
+	videoStart = faultNames{evidence.FaultMediaStart, evidence.FaultMediaStart, evidence.FaultMediaStart}
+	audioStart = faultNames{evidence.FaultAudioStart, evidence.FaultAudioStart, evidence.FaultAudioStart}
+)
+
+// of returns the fault that the worker named if the catalogue has it, else the one
+// that the error is known for.
+func (n faultNames) of(err error) evidence.FaultID {
 	if reported, ok := errors.AsType[media.Fault](err); ok {
 		if _, known := evidence.LookupFault(reported.ID); known {
 			return reported.ID
@@ -40,18 +52,9 @@ func faultOf(err error, gone, unknown evidence.FaultID) evidence.FaultID {
 	case errors.Is(err, media.ErrEncoderMissing):
 		return evidence.FaultEncoderMissing
 	case errors.Is(err, media.ErrGone):
-		return gone
-	case errors.Is(err, context.DeadlineExceeded) && unknown == evidence.FaultEncoderError:
-		return evidence.FaultEncoderInit
+		return n.gone
+	case errors.Is(err, context.DeadlineExceeded):
+		return n.late
 	}
-	return unknown
-}
-
-// videoFault and audioFault are faultOf in the two pipelines.
-func videoFault(err error) evidence.FaultID {
-	return faultOf(err, evidence.FaultEncoderDied, evidence.FaultEncoderError)
-}
-
-func audioFault(err error) evidence.FaultID {
-	return faultOf(err, evidence.FaultAudioDied, evidence.FaultAudioDied)
+	return n.other
 }

@@ -29,16 +29,25 @@ func TestFaultsKeepTheirNames(t *testing.T) {
 		{"named and killed", killedError{named}, evidence.FaultEncoderInit, evidence.FaultEncoderInit},
 		{"a name that is not in the catalogue", media.Fault{ID: "x"}, evidence.FaultEncoderError, evidence.FaultAudioDied},
 		{"gone", media.ErrGone, evidence.FaultEncoderDied, evidence.FaultAudioDied},
-		{"late", context.DeadlineExceeded, evidence.FaultEncoderInit, evidence.FaultAudioDied},
+		{"late", context.DeadlineExceeded, evidence.FaultEncoderInit, evidence.FaultAudioStart},
 		{"missing", media.ErrEncoderMissing, evidence.FaultEncoderMissing, evidence.FaultEncoderMissing},
 		{"an app's buffer", clientBufferError{1, media.ErrGone}, evidence.FaultClientBuffer, evidence.FaultClientBuffer},
 		{"unknown", errors.New("x"), evidence.FaultEncoderError, evidence.FaultAudioDied},
 	} {
-		if got := videoFault(test.err); got != test.video {
+		if got := videoFaults.of(test.err); got != test.video {
 			t.Errorf("%s: video is told as %s, want %s", test.name, got, test.video)
 		}
-		if got := audioFault(test.err); got != test.audio {
+		if got := audioFaults.of(test.err); got != test.audio {
 			t.Errorf("%s: audio is told as %s, want %s", test.name, got, test.audio)
+		}
+	}
+	mismatched := media.Fault{ID: evidence.FaultMediaRequest, Detail: "another release"}
+	for _, names := range []faultNames{videoStart, audioStart} {
+		if got := names.of(fmt.Errorf("start: %w", mismatched)); got != mismatched.ID {
+			t.Errorf("a process that names why it does not start is told as %s", got)
+		}
+		if got := names.of(errors.New("x")); got != names.other {
+			t.Errorf("a process that does not start is told as %s", got)
 		}
 	}
 	faults := make(chan media.Fault, 1)

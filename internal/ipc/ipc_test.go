@@ -347,3 +347,51 @@ func FuzzReceive(f *testing.F) {
 		}
 	})
 }
+
+// FuzzFrameReader reads a stream of frames as the other end of it sends them, in
+// two writes.
+func FuzzFrameReader(f *testing.F) {
+	var good bytes.Buffer
+	w := NewFrameWriter(bufferConn{&good})
+	for i := range uint64(3) {
+		if err := w.Write(soon, &Frame{Sequence: i, Flags: FrameKey, Data: []byte("some data")[:3*i]}); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(good.Bytes(), uint16(40))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff}, uint16(0))
+	f.Fuzz(func(t *testing.T, stream []byte, cut uint16) {
+		a, b := net.Pipe()
+		go func() {
+			at := min(int(cut), len(stream))
+			_, _ = a.Write(stream[:at])
+			_, _ = a.Write(stream[at:])
+			_ = a.Close()
+		}()
+		defer b.Close()
+		r, taken := NewFrameReader(b), 0
+		for {
+			var frame Frame
+			if err := r.Read(soon, &frame); err != nil {
+				if errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Error("the reader hangs")
+				}
+				break
+			}
+			at := taken + frameHeaderSize
+			if taken = at + len(frame.Data); taken > len(stream) || !bytes.Equal(frame.Data, stream[at:taken]) {
+				t.Fatalf("a frame of %d bytes ends at %d of %d", len(frame.Data), taken, len(stream))
+			}
+		}
+	})
+}
+
+// bufferConn is a connection that keeps what is written.
+type bufferConn struct{ *bytes.Buffer }
+
+func (bufferConn) Close() error                     { return nil }
+func (bufferConn) LocalAddr() net.Addr              { return nil }
+func (bufferConn) RemoteAddr() net.Addr             { return nil }
+func (bufferConn) SetDeadline(time.Time) error      { return nil }
+func (bufferConn) SetReadDeadline(time.Time) error  { return nil }
+func (bufferConn) SetWriteDeadline(time.Time) error { return nil }

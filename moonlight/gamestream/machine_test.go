@@ -1,7 +1,10 @@
 package gamestream
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
@@ -238,6 +241,47 @@ func FuzzDocument(f *testing.F) {
 					t.Fatalf("half an app: %+v", app)
 				}
 			}
+		}
+	})
+}
+
+// FuzzQueries asks everything that the host answers, over HTTP as a stranger and
+// over HTTPS as a paired client, with any query. Nothing pairs by that, and each
+// answer is a document or a picture.
+func FuzzQueries(f *testing.F) {
+	paths := []string{"/serverinfo", "/pair", "/unpair", "/applist", "/appasset", "/launch", "/resume", "/cancel", "/none"}
+	for i := range paths {
+		f.Add(uint8(i), "uniqueid=0123456789ABCDEF&uuid=1&appid=1", true)
+		f.Add(uint8(i), "uniqueid=%zz&appid=-1&phrase=pairchallenge&unsubscribe=1;", false)
+	}
+	f.Add(uint8(5), goodQuery, true)
+	f.Add(uint8(6), launchRequest().query().Encode(), true)
+	alice := aliceIdentity()
+	f.Fuzz(func(t *testing.T, which uint8, query string, secure bool) {
+		paired := &pairedSet{names: map[ClientID]string{alice.ID(): "alice"}}
+		backend := &house{}
+		host, err := NewHost(HostConfig{Identity: hostIdentity(), Backend: backend, Paired: paired, PINs: reflex("1111")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer host.Close()
+		request := httptest.NewRequest(http.MethodGet, paths[int(which)%len(paths)], nil)
+		request.URL.RawQuery = query
+		recorder, handler := httptest.NewRecorder(), host.HTTP()
+		if secure {
+			request.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{alice.Certificate()}}
+			handler = host.HTTPS()
+		}
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code != http.StatusOK && recorder.Code != http.StatusNotFound {
+			t.Errorf("%s?%s is answered with the HTTP status %d, which clients do not read", request.URL.Path, query, recorder.Code)
+		}
+		body := recorder.Body.Bytes()
+		if _, err := parseDocument(body); err != nil && recorder.Code == http.StatusOK && !bytes.HasPrefix(body, []byte("\x89PNG")) {
+			t.Errorf("%s?%s: %q: %v", request.URL.Path, query, body, err)
+		}
+		if !secure && (len(backend.launched) > 0 || len(paired.names) != 1) {
+			t.Errorf("%s?%s of a stranger changes something", request.URL.Path, query)
 		}
 	})
 }

@@ -2,10 +2,13 @@ package rtsp
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"reflect"
 	"testing"
+	"time"
 )
 
 func FuzzParseRequest(f *testing.F) {
@@ -118,6 +121,82 @@ func FuzzReceive(f *testing.F) {
 		message, sender, err := s.receive(bytes.NewReader(stream))
 		if err == nil && (sender == nil || len(message) > 1024) {
 			t.Errorf("%d bytes from %v", len(message), sender)
+		}
+	})
+}
+
+// FuzzServer has a server take a connection on which a client sends the message,
+// sealed with a launch's key or in the clear, and read what the host reads of it.
+// What is answered can be parsed, and a message that is one reaches the handler.
+func FuzzServer(f *testing.F) {
+	text, _ := captured(f)
+	announce, err := AppendRequest(nil, &Request{Method: MethodAnnounce, Target: StreamControl.Target(), Payload: text})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(announce, true)
+	f.Add([]byte("SETUP streamid=video/0/0 RTSP/1.0\r\nCSeq: 4\r\nTransport: unicast;X-GS-ClientPort=50000-50001\r\nHost: 0.0.0.0\r\n\r\n"), true)
+	f.Add([]byte("OPTIONS rtsp://10.0.0.1:48010 RTSP/1.0\r\nCSeq: 1\r\nX-GS-ClientVersion: 14\r\nHost: 10.0.0.1\r\n\r\n"), false)
+	f.Add([]byte("PLAY / RTSP/1.0\r\nCSeq: 7\r\n\r\n"), true)
+	key := countingKey()
+	f.Fuzz(func(t *testing.T, message []byte, sealed bool) {
+		sent := message
+		if sealed {
+			var err error
+			if sent, err = Seal(nil, key, FromClient, 1, message); err != nil {
+				return
+			}
+		}
+		handled := 0
+		s := &Server{
+			MaxMessage: 64 << 10, ReadTimeout: 5 * time.Second,
+			Keys: func() []Candidate { return []Candidate{{"a", key}} },
+			Handler: func(_ context.Context, r *Request) *Response {
+				handled++
+				if sealed && r.Candidate != "a" {
+					t.Errorf("a sealed request of %q", r.Candidate)
+				}
+				_ = r.LowQualityAudio()
+				_, _ = ParseTransport(r.Header.Get(HeaderTransport))
+				if _, err := ParseAnnounce(r.Payload); err != nil {
+					return NewResponse(StatusBadRequest)
+				}
+				return NewResponse(StatusOK)
+			},
+		}
+		client, host := net.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.serveConn(t.Context(), host)
+		}()
+		go func() {
+			_, _ = client.Write(sent)
+			if !sealed {
+				// A request in the clear without a length ends with its header.
+				_, _ = client.Write([]byte("\r\n\r\n"))
+			}
+		}()
+		// A request in the clear may be one whose rest never comes.
+		wait := 20 * time.Millisecond
+		if sealed {
+			wait = 10 * time.Second
+		}
+		_ = client.SetReadDeadline(time.Now().Add(wait))
+		answer := make([]byte, 64<<10)
+		n, _ := client.Read(answer)
+		_ = client.Close()
+		<-done
+		if _, err := ParseRequest(message); sealed && err == nil && len(message) < s.MaxMessage && handled != 1 {
+			t.Errorf("%q is handled %d times", message, handled)
+		}
+		if n == 0 {
+			return
+		}
+		if !sealed {
+			if _, err := ParseResponse(answer[:n]); err != nil {
+				t.Errorf("%q is answered with %q: %v", message, answer[:n], err)
+			}
 		}
 	})
 }

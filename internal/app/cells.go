@@ -94,10 +94,7 @@ type kept struct {
 func (k kept) Done() <-chan struct{}                         { return k.app.Done() }
 func (k kept) Stop(ctx context.Context, grace time.Duration) { k.app.Stop(ctx, grace) }
 
-func (k kept) Result() Result {
-	exit := k.app.Exit()
-	return Result{Exit: exit, Ran: max(exit.At.Sub(k.started), time.Microsecond)}
-}
+func (k kept) Result() Result { return ended(k.app.Exit(), k.started) }
 
 // limited puts the app into a group with its limits, and returns those that no
 // group holds.

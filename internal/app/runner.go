@@ -272,9 +272,12 @@ type running struct {
 func (r running) Done() <-chan struct{}                         { return r.p.Done() }
 func (r running) Stop(ctx context.Context, grace time.Duration) { r.p.Stop(ctx, grace) }
 
-func (r running) Result() Result {
-	exit := r.p.Exit()
-	return Result{Exit: exit, Ran: max(exit.At.Sub(r.started), time.Microsecond)}
+func (r running) Result() Result { return ended(r.p.Exit(), r.started) }
+
+// ended is the result of an app that ran from started on; Ran is never 0, which
+// stands for an app that never did.
+func ended(exit process.Exit, started time.Time) Result {
+	return Result{Exit: exit, Ran: max(exit.At.Sub(started), time.Microsecond)}
 }
 
 // SearchPath is where programs are looked for: an app does not depend on the

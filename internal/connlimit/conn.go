@@ -75,9 +75,8 @@ type Conn struct {
 	timer   *time.Timer
 
 	// Under Limiter.mu:
-	own      *group // of its address; nil after it was forgotten
-	expected bool
-	silent   [3]*list.Element // its places in groups while it is silent
+	own    *group           // of its address; nil after it was forgotten
+	silent [3]*list.Element // its places in groups while it is silent
 }
 
 // groups are all that the connection counts for.

@@ -119,14 +119,14 @@ func (l *Limiter) admit(c *Conn) (evicted []*Conn, ok bool) {
 		own = &group{}
 	}
 	total, perListener := l.limits.Total, max(l.limits.Total/2, 1)
-	c.expected = l.isExpected(c.network)
-	if !c.expected {
+	expected := l.isExpected(c.network)
+	if !expected {
 		total -= l.limits.Reserved
 		perListener -= l.limits.Reserved / 2
 	}
 	room := func(g *group, limit int) bool {
 		for g.count >= limit {
-			victim := l.victim(g, c.expected)
+			victim := l.victim(g, expected)
 			if victim == nil {
 				return false
 			}
@@ -140,10 +140,10 @@ func (l *Limiter) admit(c *Conn) (evicted []*Conn, ok bool) {
 	}
 	l.byAddr[c.network] = own
 	c.own = own
-	for i, g := range c.groups() {
+	for _, g := range c.groups() {
 		g.count++
-		c.silent[i] = g.silent.PushBack(c)
 	}
+	l.rest(c)
 	return evicted, true
 }
 
@@ -178,8 +178,8 @@ func (l *Limiter) forget(c *Conn) bool {
 	return true
 }
 
-// rest makes a connection one that may be displaced again, as the newest. It
-// needs the lock.
+// rest makes a connection one that may be displaced, as the newest. It needs the
+// lock.
 func (l *Limiter) rest(c *Conn) {
 	if c.own == nil || c.silent[0] != nil {
 		return

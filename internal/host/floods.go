@@ -42,17 +42,23 @@ func (f *floods) addFrom(kind string, from netip.AddrPort) { f.count(kind, from,
 func (f *floods) count(kind string, from netip.AddrPort, session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := f.counts[kind]
-	if c == nil {
-		if len(f.counts) >= maxFloodKinds {
-			return
-		}
-		c = &flood{}
-		f.counts[kind] = c
+	if f.counts[kind] == nil && len(f.counts) >= maxFloodKinds {
+		return
 	}
+	c := f.of(kind)
 	c.total++
 	c.pending++
 	c.from, c.session = from, session
+}
+
+// of finds or makes the counter of a kind. It needs the lock.
+func (f *floods) of(kind string) *flood {
+	c := f.counts[kind]
+	if c == nil {
+		c = &flood{}
+		f.counts[kind] = c
+	}
+	return c
 }
 
 // totals is how often each kind has been counted so far.
@@ -88,11 +94,7 @@ func (f *floods) run(ctx context.Context, elsewhere func() map[string]uint64) {
 func (f *floods) raise(kind string, total uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := f.counts[kind]
-	if c == nil {
-		c = &flood{}
-		f.counts[kind] = c
-	}
+	c := f.of(kind)
 	c.pending += int(total - c.total)
 	c.total = total
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/kennel-stream/kennel/internal/session"
 	"github.com/kennel-stream/kennel/moonlight/control"
@@ -17,7 +16,6 @@ import (
 type link struct {
 	*identity
 	session *session.Session
-	made    time.Time
 
 	// played is set by the first PLAY.
 	played atomic.Bool
@@ -49,7 +47,7 @@ func newLink(s *session.Session, client string, k launchKey, encrypted bool, lau
 	if err != nil {
 		return nil, err
 	}
-	return &link{identity: i, session: s, made: time.Now(), gone: make(chan struct{})}, nil
+	return &link{identity: i, session: s, gone: make(chan struct{})}, nil
 }
 
 // close marks the link as over. Its streams end.
